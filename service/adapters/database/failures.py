@@ -1,0 +1,91 @@
+"""What an error of PostgreSQL or its driver means for the caller."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from service.kernel.errors import Conflict, Refusal, Unavailable, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Worth another try of the whole unit: serialization failure and deadlock (PostgreSQL documentation §13.5).
+RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+# The server is away, going, or out of room: nothing is wrong with the request.
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    TimeoutError,
+    asyncio.TimeoutError,
+    OSError,
+    *RETRIED,
+)
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL can't be reached, is too busy, or went away in the middle."""
+
+    code = "database_unavailable"
+    title = "The database is not available right now"
+
+
+class Referenced(Conflict):
+    """Another row points here, or the row that this one points to is gone."""
+
+    code = "reference_broken"
+    title = "Something that this refers to is gone"
+
+
+class Duplicate(Conflict):
+    """A row with these unique values exists."""
+
+    code = "duplicate"
+    title = "This exists already"
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether the error came from PostgreSQL or the way to it."""
+    return isinstance(error, (asyncpg.PostgresError, *_AWAY))
+
+
+def refusal_for(error: BaseException, *, commit_sent: bool = False) -> Refusal:
+    """The refusal that a database error stands for; SQLSTATE classes as in PostgreSQL's appendix A."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return Duplicate()
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return Referenced()
+    if isinstance(error, (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)):
+        return invalid("", "unacceptable", "The database refuses one of the values: it is out of its range.")
+    if commit_sent:
+        return DatabaseUnavailable("The outcome is unknown: look before you repeat this.", outcome="unknown")
+    if isinstance(error, _AWAY):
+        return DatabaseUnavailable("The database is away or too busy; nothing was changed. Try again.")
+    return DatabaseUnavailable("The database refused a statement; nothing was changed.")
+
+
+def constraint_of(error: BaseException) -> str | None:
+    """The constraint that a violation names."""
+    name = getattr(error, "constraint_name", None)
+    return name if isinstance(name, str) else None
+
+
+def violated(constraints: Mapping[str, type[Refusal]], error: BaseException) -> Refusal | None:
+    """The feature's own refusal for the violated constraint, if it has one."""
+    refusal = constraints.get(constraint_of(error) or "")
+    return refusal() if refusal else None

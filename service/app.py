@@ -1,0 +1,78 @@
+"""The application: every feature plugged into one Litestar, wrapped in the edge."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from litestar import Litestar
+
+from service.adapters.logs import configure_logs
+from service.composition import compose
+from service.features import FEATURES
+from service.http.decoding import MAX_BODY_BYTES
+from service.http.edge import AllowedHosts, Edge
+from service.http.openapi import describe
+from service.http.problems import API, HANDLERS
+from service.http.requests import ApiRequest, admission
+from service.http.routes import plan_routes
+from service.kernel.ports import Authenticator
+from service.settings import load_settings
+from service.wiring import FeaturePlugin, Provided
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from service.settings import Settings
+    from service.wiring import Ports
+
+
+def create_app(settings: Settings | None = None, ports: Ports | None = None) -> Litestar:
+    """The service as an ASGI application; without arguments it is set by the environment.
+
+    Raises:
+        InvalidSettings: the environment holds settings that can't be used.
+        InvalidKeys: there is no usable key ring.
+        UndeclaredRoute: a route lacks its policy or scope.
+    """
+    settings = settings or load_settings(os.environ)
+    configure_logs(settings.log_level)
+    ports = ports or compose(settings)
+    provided = Provided()
+    plugins = [FeaturePlugin(feature, ports, provided) for feature in FEATURES]
+    app = Litestar(
+        path=API,
+        plugins=plugins,
+        request_class=ApiRequest,
+        before_request=admission(provided["authenticator", Authenticator]),  # type: ignore[type-abstract, arg-type]
+        exception_handlers=HANDLERS,
+        request_max_body_size=MAX_BODY_BYTES,
+        lifespan=[_lifespan(ports)],
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    plan_routes(app)
+    app.state.ports = ports
+    # Built when somebody asks for it: most processes are never asked.
+    app.state.openapi = cache(lambda: describe(app, settings.base_url))
+    app.asgi_handler = Edge(
+        app.asgi_handler, app, AllowedHosts(settings.base_url, settings.allowed_hosts), lambda: str(ports.ids.new())
+    )
+    return app
+
+
+def _lifespan(ports: Ports) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await ports.database.open()
+        try:
+            yield
+        finally:
+            await ports.database.close()
+            ports.passwords.close()
+
+    return lifespan

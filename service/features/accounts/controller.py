@@ -1,0 +1,100 @@
+"""Accounts over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, Response
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from service.features.accounts.domain import EmailTaken, InvalidToken, RegistrationClosed, Role, UserNotFound
+from service.features.accounts.ports import UserFilter, Users
+from service.features.accounts.schemas import (
+    Message,
+    PasswordConfirmation,
+    PublicUserResponse,
+    Registration,
+    UserPatch,
+    UserResponse,
+)
+from service.features.accounts.use_cases import PasswordLinks, UserWrites
+from service.http.decoding import given
+from service.http.paging import Page, PageQuery, respond
+from service.http.problems import API
+from service.http.requests import ApiRequest
+from service.http.routes import Access, Policy, get, patch, post
+from service.kernel.actor import Scope
+from service.kernel.text import searchable
+from service.wiring import Injected
+
+SORT_KEYS = ("created_at", "updated_at", "full_name", "email")
+
+EVERYONE = Access(Policy.PUBLIC)
+
+
+class UsersQuery(PageQuery, kw_only=True):
+    """Which people to list."""
+
+    search: (
+        Annotated[str, Meta(max_length=100, description="Part of the name or e-mail.", extra={"check": searchable})] | None
+    ) = None
+    role: Annotated[Role, Meta(description="Only people with this role.")] | None = None
+    is_active: Annotated[bool, Meta(description="Only active, or only deactivated people.")] | None = None
+
+
+class RegistrationController(Controller):
+    """Getting an account, and setting its password by a link."""
+
+    path = "/auth"
+    tags = ("accounts",)
+
+    @post("/register", EVERYONE, raises=(RegistrationClosed, EmailTaken))
+    async def register(
+        self, data: JSONBody[Registration], request: ApiRequest, user_writes: Injected[UserWrites]
+    ) -> Response[UserResponse]:
+        """Make an account for yourself."""
+        user = await user_writes.register(request.actor, data.email, data.password, data.full_name)
+        return Response(user, headers={"Location": f"{API}/users/{user.id}"})
+
+    @post("/password-reset/confirm", EVERYONE, raises=(InvalidToken,), status_code=200)
+    async def confirm_password_reset(
+        self, data: JSONBody[PasswordConfirmation], request: ApiRequest, password_links: Injected[PasswordLinks]
+    ) -> Message:
+        """Set a password by a one-time token; ends every session of the account, and starts none."""
+        await password_links.confirm(request.actor, data.token, data.new_password)
+        return Message("The password is set; log in with it.")
+
+
+class UserController(Controller):
+    """Reading people, and changing yourself."""
+
+    path = "/users"
+    tags = ("accounts",)
+
+    @get("/", Access(Policy.SIGNED_IN, Scope.USERS_READ), query=UsersQuery)
+    async def list_users(self, request: ApiRequest, users: Injected[Users]) -> Response[Page[UserResponse | PublicUserResponse]]:
+        """List yourself and the people you share a project with; admins list everyone, whole."""
+        query = request.query(UsersQuery)
+        window = query.window(SORT_KEYS, "-created_at")
+        wanted = UserFilter(query.search, query.role, query.is_active)
+        return respond(request.scope, window, await users.page(request.actor, wanted, window))
+
+    @get("/me", Access(Policy.SIGNED_IN, Scope.USERS_READ), raises=(UserNotFound,))
+    async def get_me(self, request: ApiRequest, users: Injected[Users]) -> UserResponse | PublicUserResponse:
+        """Read your own account."""
+        return await users.find(request.actor, str(request.actor.id))
+
+    @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,))
+    async def update_me(
+        self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]
+    ) -> UserResponse | PublicUserResponse:
+        """Change your name, time zone or locale; what the body leaves out stays as it is."""
+        return await user_writes.update(request.actor, given(data))
+
+    @get("/{user:str}", Access(Policy.VISIBLE, Scope.USERS_READ), raises=(UserNotFound,))
+    async def get_user(
+        self, request: ApiRequest, user: FromPath[str], users: Injected[Users]
+    ) -> UserResponse | PublicUserResponse:
+        """Read a person: whole if it is you or you are an admin, else as people in shared projects see them."""
+        return await users.find(request.actor, user)

@@ -1,0 +1,27 @@
+"""What happens to accounts; addresses and names are in `changes` only, where purging a person finds them."""
+
+from service.kernel.events import Event
+
+
+class UserRegistered(Event, frozen=True):
+    """An account was made, by its owner or for one; `data` holds its role."""
+
+    type = "user.registered"
+
+
+class UserUpdated(Event, frozen=True):
+    """Fields of an account changed."""
+
+    type = "user.updated"
+
+
+class PasswordSet(Event, frozen=True):
+    """The owner set a password by a one-time link; all sessions ended."""
+
+    type = "user.password_set"
+
+
+class AdminAppointed(Event, frozen=True):
+    """The operator made an account an admin's; all its sessions ended."""
+
+    type = "user.admin_appointed"

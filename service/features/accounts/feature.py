@@ -1,0 +1,41 @@
+"""The accounts feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.adapters.tokens import new_secret
+from service.features.accounts.controller import RegistrationController, UserController
+from service.features.accounts.password_rules import PasswordRules, common_passwords
+from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
+from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
+from service.wiring import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from service.wiring import Ports, Provided
+
+
+def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
+    """What handlers and other features have injected."""
+    kit = _kit(ports)
+    rules = PasswordRules(ports.settings.passwords.min_length, common_passwords())
+    is_open = ports.settings.registration == "open"
+    return {
+        "users": kit.users,
+        "user_writes": UserWrites(kit, ports.passwords, rules, registration_is_open=is_open),
+        "password_links": PasswordLinks(kit, PiccoloOneTimeTokens(ports.database), ports.passwords, rules),
+    }
+
+
+def administrators(ports: Ports) -> Administrators:
+    """What `worklane admin` works with."""
+    return Administrators(_kit(ports), PiccoloOneTimeTokens(ports.database), new_secret, ports.settings.base_url)
+
+
+def _kit(ports: Ports) -> Kit:
+    return Kit(ports.database, PiccoloUsers(ports.database), ports.outbox, ports.clock, ports.ids)
+
+
+FEATURE = Feature("accounts", (RegistrationController, UserController), provide)

@@ -1,0 +1,129 @@
+"""What the accounts feature needs from storage and from the hashing of passwords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from service.features.accounts.domain import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.features.accounts.domain import Credentials, PublicUser, User, UserState
+    from service.kernel.actor import Actor
+    from service.kernel.paging import Slice, Window
+
+
+class UserFilter(Struct, frozen=True):
+    """Which of the visible people a list shows."""
+
+    search: str | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+
+
+@runtime_checkable
+class Users(Protocol):
+    """Stored accounts."""
+
+    async def find(self, actor: Actor, reference: str) -> User | PublicUser:
+        """The person with this id, whole for the person and for admins.
+
+        Raises:
+            UserNotFound: there is none, or the actor shares no project with that person.
+        """
+        ...
+
+    async def page(self, actor: Actor, wanted: UserFilter, window: Window) -> Slice[User | PublicUser]:
+        """A part of the people that the actor may see, whole for admins."""
+        ...
+
+    async def add(self, user: User, canonical_email: str, password_hash: str | None) -> None:
+        """Store a new account.
+
+        Raises:
+            EmailTaken: another account has the address.
+        """
+        ...
+
+    async def lock(self, user_id: UUID) -> UserState:
+        """The account's row, locked until the unit of work ends.
+
+        Raises:
+            UserNotFound: there is none.
+        """
+        ...
+
+    async def lock_by_email(self, canonical_email: str) -> UserState | None:
+        """The row of the account with this address, locked until the unit of work ends."""
+        ...
+
+    async def change(self, state: UserState, changes: Mapping[str, Any], now: datetime) -> int:
+        """Store new values of a locked account's fields, `password_hash` among them; the new version."""
+        ...
+
+    async def end_sessions(self, user_id: UUID, now: datetime) -> None:
+        """End every session of the account, from the next request on."""
+        ...
+
+    async def credentials(self, canonical_email: str) -> Credentials | None:
+        """What a login with this address is checked against."""
+        ...
+
+    async def hold(self, credentials: Credentials) -> bool:
+        """Whether they are still good; if so they stay until the unit of work ends, whoever wants to change them."""
+        ...
+
+    async def replace_hash(self, credentials: Credentials, password_hash: str) -> bool:
+        """As `hold`, storing another hash of the same password."""
+        ...
+
+
+@runtime_checkable
+class OneTimeTokens(Protocol):
+    """Links that were issued and not used; storage knows them by their digest only."""
+
+    async def add(self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime) -> None:
+        """Store a new one."""
+        ...
+
+    async def owner(self, secret: str, purpose: str, now: datetime) -> UserState | None:
+        """Whose it is, if it is still good."""
+        ...
+
+    async def use(self, secret: str, purpose: str, now: datetime) -> bool:
+        """Take it away; False where it is gone already, or too old."""
+        ...
+
+    async def void(self, user_id: UUID) -> None:
+        """Take all tokens of the account away."""
+        ...
+
+
+@runtime_checkable
+class Passwords(Protocol):
+    """Hashes and verifies; slow, so never inside a unit of work."""
+
+    async def hash(self, password: str) -> str:
+        """The text to store.
+
+        Raises:
+            Unavailable: too many wait.
+        """
+        ...
+
+    async def verify(self, hash: str | None, password: str) -> bool:  # noqa: A002  (the word for it)
+        """Whether the password is the hashed one; None costs as much and is never right.
+
+        Raises:
+            Unavailable: too many wait.
+        """
+        ...
+
+    def needs_rehash(self, hash: str) -> bool:  # noqa: A002
+        """Whether today's parameters are other ones."""
+        ...

@@ -1,0 +1,262 @@
+"""Accounts and one-time tokens in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import msgspec
+from piccolo.querystring import QueryString
+
+from service.adapters.database import Database, Param, Statement
+from service.adapters.database.failures import constraint_of
+from service.adapters.database.lists import Condition, ListStatements, like
+from service.adapters.tokens import digest
+from service.features.accounts.domain import Credentials, EmailTaken, PublicUser, Role, User, UserNotFound, UserState
+from service.features.accounts.ports import OneTimeTokens, UserFilter, Users
+from service.features.accounts.tables import OneTimeTokenRow, UserRow
+from service.kernel.paging import Slice, Window
+from service.kernel.text import parse_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from piccolo.columns import Column
+    from piccolo.query import Select
+
+    from service.kernel.actor import Actor
+
+_U = UserRow
+# In the order of User's fields; nobody has a second factor yet.
+_WHOLE = (
+    _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale,
+    QueryString("false").as_alias("mfa_enabled"), _U.created_at, _U.updated_at, _U.version,
+)  # fmt: skip
+_PUBLIC = (_U.id, _U.full_name, _U.email, _U.is_active)
+_STATE = (
+    _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale, _U.version,
+)  # fmt: skip
+
+
+def _select(columns: Sequence[Any]) -> Select[Any]:
+    return UserRow.select(*columns).where(UserRow.deleted_at.is_null())
+
+
+def _visible(caller: Param) -> QueryString:
+    # Membership belongs to the feature above, which imports this one, so its tables go by their names here.
+    return QueryString(
+        "{} IN (SELECT {}::uuid UNION ALL SELECT theirs.user_id FROM memberships mine "
+        "JOIN memberships theirs ON theirs.project_id = mine.project_id "
+        "JOIN projects shared ON shared.id = mine.project_id AND shared.deleted_at IS NULL WHERE mine.user_id = {})",
+        _U.id, caller, caller,
+    )  # fmt: skip
+
+
+FIND = Statement(lambda: _select(_WHOLE).where(_U.id == Param(1)))
+FIND_PUBLIC = Statement(lambda: _select(_PUBLIC).where(_U.id == Param(1)).where(_visible(Param(2))))
+
+_SORT: dict[str, Column | QueryString] = {
+    "created_at": _U.created_at,
+    "updated_at": _U.updated_at,
+    "email": _U.canonical_email,
+    "full_name": QueryString('{} COLLATE "C"', _U.full_name),
+}
+LIST = ListStatements(lambda: _select(_WHOLE), _SORT, _U.id)
+LIST_PUBLIC = ListStatements(lambda: _select(_PUBLIC), _SORT, _U.id)
+
+
+def _lock(column: Any) -> Statement:
+    return Statement(lambda: QueryString("{} FOR NO KEY UPDATE", _select(_STATE).where(column == Param(1)).querystrings[0]))
+
+
+LOCK = _lock(_U.id)
+LOCK_BY_EMAIL = _lock(_U.canonical_email)
+
+ADD = Statement(
+    lambda: UserRow.insert(
+        UserRow(
+            id=Param(1), email=Param(2), canonical_email=Param(3), password_hash=Param(4), full_name=Param(5),
+            role=Param(6), is_active=Param(7), timezone=Param(8), locale=Param(9), created_at=Param(10),
+            updated_at=Param(10), version=Param(11), field_versions=Param(12), email_verified_at=Param(13),
+            deleted_at=Param(14),
+        )
+    )
+)  # fmt: skip
+
+_CHANGEABLE = ("full_name", "timezone", "locale", "role", "is_active", "email_verified_at", "password_hash")
+
+
+def _change() -> QueryString:
+    # One statement whichever fields change: a flag per field says whether its new value counts.
+    sets = ", ".join(f"{column} = CASE WHEN {{}} THEN {{}} ELSE {column} END" for column in _CHANGEABLE)
+    values = [Param(number) for number in range(4, 4 + 2 * len(_CHANGEABLE))]
+    return QueryString(
+        f"UPDATE users SET {sets}, updated_at = {{}}, version = version + 1, field_versions = field_versions || {{}}::jsonb "
+        "WHERE id = {}",
+        *values, Param(2), Param(3), Param(1),
+    )  # fmt: skip
+
+
+CHANGE = Statement(_change)
+
+# Sessions belong to the feature above, but must end in the very transaction that sets a password or a role.
+END_SESSIONS = Statement(
+    lambda: QueryString("UPDATE sessions SET ended_at = {} WHERE user_id = {} AND ended_at IS NULL", Param(2), Param(1))
+)
+
+CREDENTIALS = Statement(lambda: _select((_U.id, _U.password_hash, _U.is_active)).where(_U.canonical_email == Param(1)))
+
+
+def _still_good() -> Select[Any]:
+    return _select((_U.id,)).where(_U.id == Param(1), _U.password_hash == Param(2), QueryString("{}", _U.is_active))
+
+
+HOLD = Statement(lambda: QueryString("{} FOR SHARE", _still_good().querystrings[0]))
+REPLACE_HASH = Statement(
+    lambda: QueryString(
+        "UPDATE users SET password_hash = {} WHERE id = {} AND password_hash = {} AND is_active AND deleted_at IS NULL "
+        "RETURNING id",
+        Param(3), Param(1), Param(2),
+    )
+)  # fmt: skip
+
+
+class PiccoloUsers(Users):
+    """Fills ports.Users."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, actor: Actor, reference: str) -> User | PublicUser:
+        """See ports.Users."""
+        user_id = parse_id(reference)
+        if user_id is None:
+            raise UserNotFound
+        if actor.is_admin or user_id == actor.user_id:
+            row = await self._database.fetch_row(FIND, user_id)
+        else:
+            row = await self._database.fetch_row(FIND_PUBLIC, user_id, actor.id)
+        if row is None:
+            raise UserNotFound
+        return _user(row) if len(row) == len(_WHOLE) else PublicUser(*row)
+
+    async def page(self, actor: Actor, wanted: UserFilter, window: Window) -> Slice[User | PublicUser]:
+        """See ports.Users."""
+        conditions = [] if actor.is_admin else [Condition("visible", _visible, actor.id)]
+        if wanted.search:
+            conditions.append(Condition("search", _matches, like(wanted.search)))
+        if wanted.role is not None:
+            conditions.append(Condition("role", lambda role: QueryString("{} = {}", _U.role, role), wanted.role))
+        if wanted.is_active is not None:
+            conditions.append(Condition("active", lambda active: QueryString("{} = {}", _U.is_active, active), wanted.is_active))
+        statements = LIST if actor.is_admin else LIST_PUBLIC
+        rows = await statements.rows(self._database, conditions, window)
+        total, exact = await statements.total(self._database, conditions, window, len(rows))
+        return Slice([_user(row) if actor.is_admin else PublicUser(*row) for row in rows], total, exact)
+
+    async def add(self, user: User, canonical_email: str, password_hash: str | None) -> None:
+        """See ports.Users."""
+        try:
+            await self._database.fetch(
+                ADD, user.id, user.email, canonical_email, password_hash, user.full_name, user.role, user.is_active,
+                user.timezone, user.locale, user.created_at, user.version, "{}", user.email_verified_at, None,
+            )  # fmt: skip
+        except asyncpg.UniqueViolationError as error:
+            if constraint_of(error) == "users_email_unique":
+                raise EmailTaken from error
+            raise
+
+    async def lock(self, user_id: UUID) -> UserState:
+        """See ports.Users."""
+        row = await self._database.fetch_row(LOCK, user_id)
+        if row is None:
+            raise UserNotFound
+        return _state(row)
+
+    async def lock_by_email(self, canonical_email: str) -> UserState | None:
+        """See ports.Users."""
+        row = await self._database.fetch_row(LOCK_BY_EMAIL, canonical_email)
+        return None if row is None else _state(row)
+
+    async def change(self, state: UserState, changes: Mapping[str, Any], now: datetime) -> int:
+        """See ports.Users."""
+        version = state.version + 1
+        values = [value for column in _CHANGEABLE for value in (column in changes, changes.get(column))]
+        stamped = {column: version for column in changes if column != "password_hash"}
+        await self._database.fetch(CHANGE, state.id, now, msgspec.json.encode(stamped).decode(), *values)
+        return version
+
+    async def end_sessions(self, user_id: UUID, now: datetime) -> None:
+        """See ports.Users."""
+        await self._database.fetch(END_SESSIONS, user_id, now)
+
+    async def credentials(self, canonical_email: str) -> Credentials | None:
+        """See ports.Users."""
+        row = await self._database.fetch_row(CREDENTIALS, canonical_email)
+        return None if row is None else Credentials(*row)
+
+    async def hold(self, credentials: Credentials) -> bool:
+        """See ports.Users."""
+        return await self._database.fetch_row(HOLD, credentials.user_id, credentials.password_hash) is not None
+
+    async def replace_hash(self, credentials: Credentials, password_hash: str) -> bool:
+        """See ports.Users."""
+        known = (credentials.user_id, credentials.password_hash)
+        return await self._database.fetch_row(REPLACE_HASH, *known, password_hash) is not None
+
+
+ADD_TOKEN = Statement(
+    lambda: OneTimeTokenRow.insert(
+        OneTimeTokenRow(token_hash=Param(1), user_id=Param(2), purpose=Param(3), created_at=Param(4), expires_at=Param(5))
+    )
+)
+_GOOD = "token_hash = {} AND purpose = {} AND expires_at > {}"
+OWNER = Statement(
+    lambda: _select(_STATE).where(
+        QueryString(f"{{}} = (SELECT user_id FROM one_time_tokens WHERE {_GOOD})", _U.id, Param(1), Param(2), Param(3))
+    )
+)
+USE_TOKEN = Statement(
+    lambda: QueryString(f"DELETE FROM one_time_tokens WHERE {_GOOD} RETURNING user_id", Param(1), Param(2), Param(3))
+)
+VOID_TOKENS = Statement(lambda: OneTimeTokenRow.delete().where(OneTimeTokenRow.user_id == Param(1)))
+
+
+class PiccoloOneTimeTokens(OneTimeTokens):
+    """Fills ports.OneTimeTokens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime) -> None:
+        """See ports.OneTimeTokens."""
+        await self._database.fetch(ADD_TOKEN, digest(secret), user_id, purpose, now, expires_at)
+
+    async def owner(self, secret: str, purpose: str, now: datetime) -> UserState | None:
+        """See ports.OneTimeTokens."""
+        row = await self._database.fetch_row(OWNER, digest(secret), purpose, now)
+        return None if row is None else _state(row)
+
+    async def use(self, secret: str, purpose: str, now: datetime) -> bool:
+        """See ports.OneTimeTokens."""
+        return await self._database.fetch_row(USE_TOKEN, digest(secret), purpose, now) is not None
+
+    async def void(self, user_id: UUID) -> None:
+        """See ports.OneTimeTokens."""
+        await self._database.fetch(VOID_TOKENS, user_id)
+
+
+def _matches(pattern: Param) -> QueryString:
+    return QueryString("({} ILIKE {} OR {} ILIKE {})", _U.full_name, pattern, _U.email, pattern)
+
+
+def _user(row: asyncpg.Record) -> User:
+    user_id, email, full_name, role, *rest = row
+    return User(user_id, email, full_name, Role(role), *rest)
+
+
+def _state(row: asyncpg.Record) -> UserState:
+    user_id, email, full_name, role, *rest = row
+    return UserState(user_id, email, full_name, Role(role), *rest)

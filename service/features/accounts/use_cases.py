@@ -1,0 +1,199 @@
+"""What people and operators do with accounts, each as one transaction."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from service.features.accounts.addresses import canonical_email
+from service.features.accounts.domain import (
+    EmailTaken,
+    InvalidToken,
+    RegistrationClosed,
+    Role,
+    User,
+    UserState,
+    newcomer,
+)
+from service.features.accounts.events import AdminAppointed, PasswordSet, UserRegistered, UserUpdated
+from service.kernel.events import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from service.features.accounts.domain import PublicUser
+    from service.features.accounts.password_rules import PasswordRules
+    from service.features.accounts.ports import OneTimeTokens, Passwords, Users
+    from service.kernel.actor import Actor
+    from service.kernel.events import Event
+    from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+
+# The purpose of a link that sets a password.
+PASSWORD = "password"  # noqa: S105  (a word, not a secret)
+# An operator may hand the link over by hand; one that is mailed lives 30 minutes.
+ADMIN_LINK_LIFETIME = timedelta(hours=24)
+
+
+class Kit(Struct, frozen=True):
+    """What every write here works with."""
+
+    unit_of_work: UnitOfWork
+    users: Users
+    outbox: Outbox
+    clock: Clock
+    ids: Ids
+
+
+class UserWrites:
+    """Registering, and changing one's own profile."""
+
+    def __init__(self, kit: Kit, passwords: Passwords, rules: PasswordRules, *, registration_is_open: bool) -> None:
+        self._kit = kit
+        self._passwords = passwords
+        self._rules = rules
+        self._is_open = registration_is_open
+
+    async def register(self, actor: Actor, email: str, password: str, full_name: str | None) -> User:
+        """Make an account for whoever asks.
+
+        Raises:
+            RegistrationClosed: only admins make accounts here.
+            Invalid: the address or the password is not acceptable.
+            EmailTaken: the address has an account.
+            Unavailable: too many passwords wait to be hashed.
+        """
+        if not self._is_open:
+            message = "Registration is closed on this instance; ask an admin for an account."
+            raise RegistrationClosed(message)
+        stored, canonical = canonical_email(email)
+        hashed = await self._passwords.hash(self._rules.accept(password, stored, full_name))
+        kit = self._kit
+
+        async def work() -> User:
+            user = newcomer(kit.ids.new(), stored, full_name, Role.USER, kit.clock.now())
+            await kit.users.add(user, canonical, hashed)
+            await kit.outbox.publish(actor, _registered(user))
+            return user
+
+        return await kit.unit_of_work.run(work)
+
+    async def update(self, actor: Actor, wanted: Mapping[str, Any]) -> User | PublicUser:
+        """Give fields of the actor's own profile new values; values that it has already change nothing.
+
+        Raises:
+            UserNotFound: the account was deleted a moment ago.
+        """
+        kit = self._kit
+
+        async def work() -> User | PublicUser:
+            state = await kit.users.lock(actor.id)
+            await _apply(kit, actor, state, wanted, UserUpdated)
+            return await kit.users.find(actor, str(actor.id))
+
+        return await kit.unit_of_work.run(work)
+
+
+class PasswordLinks:
+    """Setting a password by a one-time token."""
+
+    def __init__(self, kit: Kit, tokens: OneTimeTokens, passwords: Passwords, rules: PasswordRules) -> None:
+        self._kit = kit
+        self._tokens = tokens
+        self._passwords = passwords
+        self._rules = rules
+
+    async def confirm(self, actor: Actor, token: str, new_password: str) -> None:
+        """Set the password of the token's owner; ends all sessions, voids all links, verifies the address.
+
+        Raises:
+            InvalidToken: the token was never issued, is used, or is too old.
+            Invalid: the password is not acceptable; the token stays good.
+            Unavailable: too many passwords wait to be hashed.
+        """
+        kit = self._kit
+        owner = await self._tokens.owner(token, PASSWORD, kit.clock.now())
+        if owner is None:
+            raise _unusable()
+        accepted = self._rules.accept(new_password, owner.email, owner.full_name, pointer="/new_password")
+        hashed = await self._passwords.hash(accepted)
+
+        async def work() -> None:
+            now = kit.clock.now()
+            # The account before its tokens, as in every unit, so that two of them never wait for each other.
+            state = await kit.users.lock(owner.id)
+            if not await self._tokens.use(token, PASSWORD, now):
+                raise _unusable()
+            await self._tokens.void(state.id)
+            await kit.users.end_sessions(state.id, now)
+            changes = {"password_hash": hashed, "email_verified_at": state.email_verified_at or now}
+            await _apply(kit, actor, state, changes, PasswordSet)
+
+        await kit.unit_of_work.run(work)
+
+
+class Administrators:
+    """Making admins from the command line."""
+
+    def __init__(self, kit: Kit, tokens: OneTimeTokens, new_secret: Callable[[], str], base_url: str) -> None:
+        self._kit = kit
+        self._tokens = tokens
+        self._new_secret = new_secret
+        self._base_url = base_url
+
+    async def create(self, actor: Actor, email: str, *, promote: bool) -> str:
+        """A link by which an admin sets a password; for an address without an account, one is made.
+
+        `promote` is what an existing account needs: its sessions end, and it is active again if it was not.
+
+        Raises:
+            Invalid: that is no e-mail address.
+            EmailTaken: the address has an account and `promote` is not said.
+        """
+        stored, canonical = canonical_email(email)
+        secret = self._new_secret()
+        kit = self._kit
+
+        async def work() -> str:
+            now = kit.clock.now()
+            state = await kit.users.lock_by_email(canonical)
+            if state is None:
+                user = newcomer(kit.ids.new(), stored, None, Role.ADMIN, now)
+                await kit.users.add(user, canonical, None)
+                await kit.outbox.publish(actor, _registered(user))
+                user_id = user.id
+            else:
+                await self._appoint(actor, state, now, promote=promote)
+                user_id = state.id
+            await self._tokens.add(secret, user_id, PASSWORD, now, now + ADMIN_LINK_LIFETIME)
+            return f"{self._base_url}/reset-password?token={secret}"
+
+        return await kit.unit_of_work.run(work)
+
+    async def _appoint(self, actor: Actor, state: UserState, now: datetime, *, promote: bool) -> None:
+        if not promote:
+            message = f"{state.email} has an account; say --promote to end its sessions and make it an admin's."
+            raise EmailTaken(message)
+        await self._kit.users.end_sessions(state.id, now)
+        await _apply(self._kit, actor, state, {"role": Role.ADMIN, "is_active": True}, AdminAppointed)
+
+
+def _unusable() -> InvalidToken:
+    return InvalidToken("This link was used already, is too old, or never was one; ask for a new one.")
+
+
+def _registered(user: User) -> UserRegistered:
+    return UserRegistered(subject_id=user.id, subject_version=user.version, data={"role": user.role})
+
+
+async def _apply(kit: Kit, actor: Actor, state: UserState, wanted: Mapping[str, Any], event: type[Event]) -> None:
+    # A hash differs from the one before, and neither is anything to tell.
+    shown = {name: value for name, value in wanted.items() if name != "password_hash"}
+    changes = {name: Change(getattr(state, name), value) for name, value in shown.items() if getattr(state, name) != value}
+    stored = {name: value for name, value in wanted.items() if name in changes or name not in shown}
+    if not stored:
+        return
+    version = await kit.users.change(state, stored, kit.clock.now())
+    await kit.outbox.publish(actor, event(subject_id=state.id, subject_version=version, changes=changes))

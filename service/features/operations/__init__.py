@@ -1,0 +1,1 @@
+"""What operators and monitors ask: health, version, the meaning of problems."""

@@ -1,0 +1,106 @@
+"""Projects over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, Response
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from service.features.projects.domain import InsufficientRole, KeyTaken, ProjectArchived, ProjectNotFound
+from service.features.projects.ports import ProjectFilter, Projects
+from service.features.projects.schemas import ProjectCreate, ProjectPatch, ProjectResponse
+from service.features.projects.use_cases import ProjectWrites
+from service.http.decoding import given
+from service.http.paging import Page, PageQuery, respond
+from service.http.problems import API
+from service.http.requests import ApiRequest
+from service.http.routes import Access, Policy, delete, get, patch, post
+from service.kernel.actor import Scope
+from service.kernel.text import searchable
+from service.wiring import Injected
+
+SORT_KEYS = ("created_at", "updated_at", "name", "key")
+
+
+class ProjectsQuery(PageQuery, kw_only=True):
+    """Which projects to list."""
+
+    my_projects_only: Annotated[bool, Meta(description="Only those that the caller is a member of.")] = False
+    include_archived: Annotated[bool, Meta(description="Archived ones too.")] = False
+    search: Annotated[str, Meta(max_length=100, description="Part of the name or key.", extra={"check": searchable})] | None = (
+        None
+    )
+
+
+class ProjectController(Controller):
+    """Creating, reading, changing, archiving and deleting projects."""
+
+    path = "/projects"
+    tags = ("projects",)
+
+    @get("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_READ), query=ProjectsQuery)
+    async def list_projects(self, request: ApiRequest, projects: Injected[Projects]) -> Response[Page[ProjectResponse]]:
+        """List the projects that you may see."""
+        query = request.query(ProjectsQuery)
+        window = query.window(SORT_KEYS, "-created_at")
+        wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.search)
+        return respond(request.scope, window, await projects.page(request.actor, wanted, window))
+
+    @post("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_WRITE), raises=(KeyTaken,))
+    async def create_project(
+        self, request: ApiRequest, data: JSONBody[ProjectCreate], project_writes: Injected[ProjectWrites]
+    ) -> Response[ProjectResponse]:
+        """Create a project; you own it."""
+        project = await project_writes.create(request.actor, data.name, data.key, data.description)
+        return Response(project, headers={"Location": f"{API}/projects/{project.id}"})
+
+    @get("/{project:str}", Access(Policy.VISIBLE, Scope.PROJECTS_READ), raises=(ProjectNotFound,))
+    async def get_project(self, request: ApiRequest, project: FromPath[str], projects: Injected[Projects]) -> ProjectResponse:
+        """Read a project by its id or key."""
+        return await projects.find(request.actor, project)
+
+    @patch(
+        "/{project:str}",
+        Access(Policy.MAINTAINER, Scope.PROJECTS_WRITE),
+        raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+    )
+    async def update_project(
+        self, request: ApiRequest, project: FromPath[str], data: JSONBody[ProjectPatch], project_writes: Injected[ProjectWrites]
+    ) -> ProjectResponse:
+        """Change a project; what the body leaves out stays as it is."""
+        return await project_writes.update(request.actor, project, given(data))
+
+    @delete(
+        "/{project:str}",
+        Access(Policy.OWNER, Scope.PROJECTS_WRITE),
+        raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+    )
+    async def delete_project(self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]) -> None:
+        """Delete a project with its tasks."""
+        await project_writes.delete(request.actor, project)
+
+    @post(
+        "/{project:str}/archive",
+        Access(Policy.OWNER, Scope.PROJECTS_WRITE),
+        raises=(ProjectNotFound, InsufficientRole),
+        status_code=200,
+    )
+    async def archive_project(
+        self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]
+    ) -> ProjectResponse:
+        """Make a project read-only."""
+        return await project_writes.archive(request.actor, project)
+
+    @post(
+        "/{project:str}/unarchive",
+        Access(Policy.OWNER, Scope.PROJECTS_WRITE),
+        raises=(ProjectNotFound, InsufficientRole),
+        status_code=200,
+    )
+    async def unarchive_project(
+        self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]
+    ) -> ProjectResponse:
+        """Make a project writable again."""
+        return await project_writes.unarchive(request.actor, project)

@@ -1,0 +1,39 @@
+"""What happens to projects."""
+
+from service.kernel.events import Event
+
+
+class ProjectCreated(Event, frozen=True):
+    """A project was created."""
+
+    type = "project.created"
+
+
+class ProjectUpdated(Event, frozen=True):
+    """Fields of a project changed."""
+
+    type = "project.updated"
+
+
+class ProjectArchivedEvent(Event, frozen=True):
+    """A project became read-only."""
+
+    type = "project.archived"
+
+
+class ProjectUnarchived(Event, frozen=True):
+    """A project became writable again."""
+
+    type = "project.unarchived"
+
+
+class ProjectDeleted(Event, frozen=True):
+    """A project was deleted, softly."""
+
+    type = "project.deleted"
+
+
+class MemberAdded(Event, frozen=True):
+    """A person was given a role in a project; `data` says who and which."""
+
+    type = "project.member_added"

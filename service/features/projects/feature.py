@@ -1,0 +1,27 @@
+"""The projects feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.features.projects.controller import ProjectController
+from service.features.projects.repository import PiccoloProjects
+from service.features.projects.use_cases import ProjectWrites
+from service.wiring import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from service.wiring import Ports, Provided
+
+
+def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
+    """What handlers and other features have injected."""
+    projects = PiccoloProjects(ports.database)
+    return {
+        "projects": projects,
+        "project_writes": ProjectWrites(ports.database, projects, ports.outbox, ports.clock, ports.ids),
+    }
+
+
+FEATURE = Feature("projects", (ProjectController,), provide)

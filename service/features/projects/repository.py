@@ -1,0 +1,197 @@
+"""Projects and memberships in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from piccolo.querystring import QueryString
+
+from service.adapters.database import Database, Param, Statement
+from service.adapters.database.lists import Condition, ListStatements, like
+from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState
+from service.features.projects.ports import ProjectFilter, Projects
+from service.features.projects.tables import MembershipRow, ProjectRow
+from service.kernel.paging import Slice, Window
+from service.kernel.text import parse_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+    from piccolo.query import Select
+
+    from service.kernel.actor import Actor
+
+# A project is read through its owner's membership, which always exists: Piccolo joins along foreign keys.
+_P = MembershipRow.project
+_OWNER = MembershipRow.user
+
+
+def _my_role(user: Param) -> QueryString:
+    return QueryString(
+        "(SELECT mine.role FROM memberships mine WHERE mine.project_id = {} AND mine.user_id = {})", MembershipRow.project, user
+    )
+
+
+def _select() -> Select[Any]:
+    return MembershipRow.select(
+        _P.id, _P.key, _P.name, _P.description, _OWNER.id, _OWNER.full_name, _OWNER.email, _OWNER.is_active,
+        _P.archived_at, _P.require_if_match, _my_role(Param(1)).as_alias("my_role"),
+        _P.created_at, _P.updated_at, _P.deleted_at, _P.version,
+    ).where(QueryString("{} = 'owner'", MembershipRow.role))  # fmt: skip
+
+
+# The caller is always $1, so that `my_role` and visibility share it.
+def _caller(actor: Actor, *, must_belong: bool) -> Condition:
+    if must_belong:
+        return Condition("member", lambda user: QueryString("{} IS NOT NULL", _my_role(user)), actor.id)
+    return Condition("anyone", lambda user: QueryString("{}::uuid IS NOT NULL", user), actor.id)
+
+
+_ALIVE = Condition("alive", lambda _: QueryString("{} IS NULL", _P.deleted_at), None)
+_UNARCHIVED = Condition("unarchived", lambda _: QueryString("{} IS NULL", _P.archived_at), None)
+
+LIST = ListStatements(
+    _select,
+    {"created_at": _P.created_at, "updated_at": _P.updated_at, "name": _P.name, "key": _P.key},
+    _P.id,
+)
+
+
+def _find(column: Any) -> Any:
+    return lambda: _select().where(QueryString("{} IS NULL", _P.deleted_at)).where(column == Param(2))
+
+
+FIND_BY_ID = Statement(_find(_P.id))
+FIND_BY_KEY = Statement(_find(_P.key))
+
+
+def _lock(column: Any) -> Any:
+    return lambda: QueryString(
+        "{} FOR NO KEY UPDATE",
+        ProjectRow.select(
+            ProjectRow.id, ProjectRow.key, ProjectRow.name, ProjectRow.description, ProjectRow.require_if_match,
+            ProjectRow.archived_at, ProjectRow.version,
+        ).where(column == Param(1)).where(ProjectRow.deleted_at.is_null()).querystrings[0],
+    )  # fmt: skip
+
+
+LOCK_BY_ID = Statement(_lock(ProjectRow.id))
+LOCK_BY_KEY = Statement(_lock(ProjectRow.key))
+
+LOCK_ROLE = Statement(
+    lambda: QueryString(
+        "{} FOR SHARE",
+        MembershipRow.select(MembershipRow.role)
+        .where(MembershipRow.project == Param(1), MembershipRow.user == Param(2))
+        .querystrings[0],
+    )
+)
+
+# Not Piccolo's insert: whether a key is taken must not abort the transaction, since the next candidate is tried in it.
+ADD = Statement(
+    lambda: QueryString(
+        "INSERT INTO projects "
+        "(id, key, name, description, require_if_match, last_number, created_at, updated_at, version, field_versions) "
+        "VALUES ({}, {}, {}, {}, false, 0, {}, {}, 1, '{{}}') ON CONFLICT (key) WHERE deleted_at IS NULL DO NOTHING RETURNING id",
+        *(Param(number) for number in (1, 2, 3, 4, 5, 5)),
+    )
+)
+
+ADD_MEMBER = Statement(
+    lambda: MembershipRow.insert(MembershipRow(id=Param(1), project=Param(2), user=Param(3), role=Param(4), created_at=Param(5)))
+)
+
+_COLUMNS = ("name", "description", "require_if_match", "archived_at", "deleted_at")
+
+
+def _change() -> QueryString:
+    # One statement whichever fields change: a flag per field says whether its new value counts.
+    sets = ", ".join(f"{column} = CASE WHEN {{}} THEN {{}} ELSE {column} END" for column in _COLUMNS)
+    values = [Param(number) for number in range(4, 4 + 2 * len(_COLUMNS))]
+    return QueryString(
+        f"UPDATE projects SET {sets}, updated_at = {{}}, version = version + 1, field_versions = field_versions || {{}}::jsonb "
+        "WHERE id = {} RETURNING version",
+        *values, Param(2), Param(3), Param(1),
+    )  # fmt: skip
+
+
+CHANGE = Statement(_change)
+
+
+class PiccoloProjects(Projects):
+    """Fills ports.Projects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, actor: Actor, reference: str) -> Project:
+        """See ports.Projects."""
+        project_id = parse_id(reference)
+        statement = FIND_BY_KEY if project_id is None else FIND_BY_ID
+        row = await self._database.fetch_row(statement, actor.id, project_id or reference)
+        if row is None:
+            raise ProjectNotFound
+        project = _project(row)
+        if project.my_role is None and not actor.is_admin:
+            raise ProjectNotFound
+        return project
+
+    async def page(self, actor: Actor, wanted: ProjectFilter, window: Window) -> Slice[Project]:
+        """See ports.Projects."""
+        conditions = [_caller(actor, must_belong=wanted.mine or not actor.is_admin), _ALIVE]
+        if not wanted.archived:
+            conditions.append(_UNARCHIVED)
+        if wanted.search:
+            conditions.append(Condition("search", _matches, like(wanted.search)))
+        rows = await LIST.rows(self._database, conditions, window)
+        total, exact = await LIST.total(self._database, conditions, window, len(rows))
+        return Slice([_project(row) for row in rows], total, exact)
+
+    async def lock(self, reference: str) -> ProjectState:
+        """See ports.Projects."""
+        project_id = parse_id(reference)
+        row = await self._database.fetch_row(LOCK_BY_KEY if project_id is None else LOCK_BY_ID, project_id or reference)
+        if row is None:
+            raise ProjectNotFound
+        return ProjectState(*row)
+
+    async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
+        """See ports.Projects."""
+        if actor.is_admin:
+            return ProjectRole.OWNER
+        row = await self._database.fetch_row(LOCK_ROLE, project_id, actor.id)
+        return ProjectRole(row[0]) if row else None
+
+    async def add(self, project_id: UUID, key: str, name: str, description: str | None, now: datetime) -> bool:
+        """See ports.Projects."""
+        return await self._database.fetch_row(ADD, project_id, key, name, description, now) is not None
+
+    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> None:
+        """See ports.Projects."""
+        await self._database.fetch(ADD_MEMBER, membership_id, project_id, user_id, role, now)
+
+    async def change(self, state: ProjectState, changes: Mapping[str, Any], now: datetime) -> int:
+        """See ports.Projects."""
+        version = state.version + 1
+        values = [value for column in _COLUMNS for value in (column in changes, changes.get(column))]
+        stamped = msgspec.json.encode(dict.fromkeys(changes, version)).decode()
+        await self._database.fetch(CHANGE, state.id, now, stamped, *values)
+        return version
+
+
+def _matches(pattern: Param) -> QueryString:
+    return QueryString('({} COLLATE "default" ILIKE {} OR {} ILIKE {})', _P.name, pattern, _P.key, pattern)
+
+
+def _project(row: asyncpg.Record) -> Project:
+    (id_, key, name, description, owner_id, owner_name, owner_email, owner_active, archived_at, require_if_match, my_role,
+     created_at, updated_at, deleted_at, version) = row  # fmt: skip
+    owner = Member(owner_id, owner_name, owner_email, owner_active)
+    return Project(
+        id_, key, name, description, owner, archived_at is not None, archived_at, require_if_match,
+        ProjectRole(my_role) if my_role else None, created_at, updated_at, deleted_at, None, version,
+    )  # fmt: skip

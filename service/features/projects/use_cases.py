@@ -1,0 +1,153 @@
+"""What people do with projects, each as one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from service.features.projects.domain import KeyTaken, ProjectRole, keys_for, require_role
+from service.features.projects.events import (
+    MemberAdded,
+    ProjectArchivedEvent,
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectUnarchived,
+    ProjectUpdated,
+)
+from service.kernel.events import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from service.features.projects.domain import Project, ProjectState
+    from service.features.projects.ports import Projects
+    from service.kernel.actor import Actor
+    from service.kernel.events import Event
+    from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+
+
+class ProjectWrites:
+    """Creating, changing, archiving and deleting projects."""
+
+    def __init__(self, unit_of_work: UnitOfWork, projects: Projects, outbox: Outbox, clock: Clock, ids: Ids) -> None:
+        self._unit_of_work = unit_of_work
+        self._projects = projects
+        self._outbox = outbox
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, actor: Actor, name: str, key: str | None, description: str | None) -> Project:
+        """Create a project that the actor owns.
+
+        Raises:
+            KeyTaken: another project has the key that was asked for.
+        """
+
+        async def work() -> Project:
+            now = self._clock.now()
+            project_id = self._ids.new()
+            taken = await self._add(project_id, name, key, description)
+            await self._projects.add_member(self._ids.new(), project_id, actor.id, ProjectRole.OWNER, now)
+            created = ProjectCreated(
+                subject_id=project_id, subject_key=taken, subject_version=1, project_id=project_id, data={"name": name}
+            )
+            owner = {"user_id": str(actor.id), "role": ProjectRole.OWNER}
+            joined = MemberAdded(subject_id=project_id, subject_key=taken, subject_version=1, project_id=project_id, data=owner)
+            await self._outbox.publish(actor, created, joined)
+            return await self._projects.find(actor, str(project_id))
+
+        return await self._unit_of_work.run(work)
+
+    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any]) -> Project:
+        """Give fields of a project new values; values that it has already change nothing.
+
+        Raises:
+            ProjectNotFound: there is none, or the actor does not belong to it.
+            InsufficientRole: the actor is no maintainer.
+            ProjectArchived: the project is read-only.
+        """
+
+        async def work() -> Project:
+            state = await self._locked(actor, reference, ProjectRole.MAINTAINER)
+            state.refuse_archived()
+            await self._apply(actor, state, wanted, ProjectUpdated)
+            return await self._projects.find(actor, str(state.id))
+
+        return await self._unit_of_work.run(work)
+
+    async def archive(self, actor: Actor, reference: str) -> Project:
+        """Make a project read-only; one that is so already stays as it is.
+
+        Raises:
+            ProjectNotFound: there is none, or the actor does not belong to it.
+            InsufficientRole: the actor is not the owner.
+        """
+
+        async def work() -> Project:
+            state = await self._locked(actor, reference, ProjectRole.OWNER)
+            if state.archived_at is None:
+                await self._apply(actor, state, {"archived_at": self._clock.now()}, ProjectArchivedEvent)
+            return await self._projects.find(actor, str(state.id))
+
+        return await self._unit_of_work.run(work)
+
+    async def unarchive(self, actor: Actor, reference: str) -> Project:
+        """Make a project writable again; one that is so already stays as it is.
+
+        Raises:
+            ProjectNotFound: there is none, or the actor does not belong to it.
+            InsufficientRole: the actor is not the owner.
+        """
+
+        async def work() -> Project:
+            state = await self._locked(actor, reference, ProjectRole.OWNER)
+            await self._apply(actor, state, {"archived_at": None}, ProjectUnarchived)
+            return await self._projects.find(actor, str(state.id))
+
+        return await self._unit_of_work.run(work)
+
+    async def delete(self, actor: Actor, reference: str) -> None:
+        """Delete a project softly: it and its tasks are gone for every reader, its key is free.
+
+        Raises:
+            ProjectNotFound: there is none, or the actor does not belong to it.
+            InsufficientRole: the actor is not the owner.
+            ProjectArchived: the project is read-only.
+        """
+
+        async def work() -> None:
+            state = await self._locked(actor, reference, ProjectRole.OWNER)
+            state.refuse_archived()
+            await self._apply(actor, state, {"deleted_at": self._clock.now()}, ProjectDeleted)
+
+        await self._unit_of_work.run(work)
+
+    async def _add(self, project_id: UUID, name: str, key: str | None, description: str | None) -> str:
+        now = self._clock.now()
+        for candidate in [key] if key else keys_for(name):
+            if await self._projects.add(project_id, candidate, name, description, now):
+                return candidate
+        message = f"Another project has the key {key}; choose another, or leave it out to have one made."
+        raise KeyTaken(message)
+
+    async def _locked(self, actor: Actor, reference: str, needed: ProjectRole) -> ProjectState:
+        state = await self._projects.lock(reference)
+        require_role(await self._projects.lock_role(actor, state.id), needed)
+        return state
+
+    async def _apply(self, actor: Actor, state: ProjectState, wanted: Mapping[str, Any], event: type[Event]) -> None:
+        before = {"deleted_at": None, **{field: getattr(state, field) for field in state.__struct_fields__}}
+        changes = {field: value for field, value in wanted.items() if before[field] != value}
+        if not changes:
+            return
+        version = await self._projects.change(state, changes, self._clock.now())
+        await self._outbox.publish(
+            actor,
+            event(
+                subject_id=state.id,
+                subject_key=state.key,
+                subject_version=version,
+                project_id=state.id,
+                changes={field: Change(before[field], value) for field, value in changes.items()},
+            ),
+        )

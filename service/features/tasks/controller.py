@@ -1,0 +1,138 @@
+"""Tasks over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
+from service.features.tasks.domain import ParentCycle, Status, TaskDraft, TaskNotFound, status_from
+from service.features.tasks.ports import TaskFilter, Tasks
+from service.features.tasks.schemas import TaskCreate, TaskPatch, TaskResponse
+from service.features.tasks.use_cases import TaskWrites
+from service.http.decoding import given
+from service.http.paging import Page, PageQuery, respond
+from service.http.problems import API
+from service.http.requests import ApiRequest
+from service.http.routes import Access, Policy, delete, get, patch, post
+from service.kernel.actor import Actor, Scope
+from service.kernel.text import Instant, parse_id
+from service.wiring import Injected
+
+SORT_KEYS = ("created_at", "updated_at", "priority", "due_date", "title", "number", "status")
+STATUSES = (*Status, "pending", "overdue", "completed")
+
+
+def known_status(text: str) -> str | None:
+    """What is wrong with a status to filter by."""
+    return None if text in STATUSES else f"Send one of {', '.join(STATUSES)}."
+
+
+def known_assignee(text: str) -> str | None:
+    """What is wrong with an assignee to filter by."""
+    return None if text in ("me", "none") or parse_id(text) else "Send me, none or the id of a user."
+
+
+class TasksQuery(PageQuery, kw_only=True):
+    """Which tasks to list."""
+
+    project_id: UUID | None = None
+    status: (
+        Annotated[
+            str,
+            Meta(
+                description="A status, or `pending` (open and not overdue), `overdue`, `completed` (done).",
+                extra={"check": known_status},
+                extra_json_schema={"enum": list(STATUSES)},
+            ),
+        ]
+        | None
+    ) = None
+    assignee_id: Annotated[str, Meta(description="`me`, `none` or a user's id.", extra={"check": known_assignee})] | None = None
+    priority: Annotated[int, Meta(ge=1, le=5)] | None = None
+    priority_gte: Annotated[int, Meta(ge=1, le=5)] | None = None
+    due_before: Instant | None = None
+    due_after: Instant | None = None
+    parent_id: UUID | None = None
+
+    def wanted(self, actor: Actor) -> TaskFilter:
+        """The filter, with `me` as the caller."""
+        assignee = self.assignee_id
+        return TaskFilter(
+            project_id=self.project_id,
+            status=self.status,
+            assignee=actor.id if assignee == "me" else assignee and (parse_id(assignee) or assignee),
+            priority=self.priority,
+            priority_gte=self.priority_gte,
+            due_before=self.due_before,
+            due_after=self.due_after,
+            parent_id=self.parent_id,
+        )
+
+
+class TaskController(Controller):
+    """Creating, reading, changing and deleting tasks."""
+
+    path = "/tasks"
+    tags = ("tasks",)
+
+    @get("/", Access(Policy.SIGNED_IN, Scope.TASKS_READ), query=TasksQuery)
+    async def list_tasks(self, request: ApiRequest, tasks: Injected[Tasks]) -> Response[Page[TaskResponse]]:
+        """List the tasks of the projects that you belong to."""
+        query = request.query(TasksQuery)
+        window = query.window(SORT_KEYS, "-created_at")
+        return respond(request.scope, window, await tasks.page(request.actor, query.wanted(request.actor), window))
+
+    @post(
+        "/",
+        Access(Policy.MEMBER, Scope.TASKS_WRITE),
+        raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+    )
+    async def create_task(
+        self, request: ApiRequest, data: JSONBody[TaskCreate], task_writes: Injected[TaskWrites]
+    ) -> Response[TaskResponse]:
+        """Create a task in a project; it gets the project's next number."""
+        task = await task_writes.create(request.actor, _draft(data))
+        return Response(task, headers={"Location": f"{API}/tasks/{task.id}"})
+
+    @get("/{task:str}", Access(Policy.VISIBLE, Scope.TASKS_READ), raises=(TaskNotFound,))
+    async def get_task(self, request: ApiRequest, task: FromPath[str], tasks: Injected[Tasks]) -> TaskResponse:
+        """Read a task by its id or key."""
+        return await tasks.find(request.actor, task)
+
+    @patch(
+        "/{task:str}",
+        Access(Policy.MEMBER, Scope.TASKS_WRITE),
+        raises=(TaskNotFound, InsufficientRole, ProjectArchived, ParentCycle),
+    )
+    async def update_task(
+        self, request: ApiRequest, task: FromPath[str], data: JSONBody[TaskPatch], task_writes: Injected[TaskWrites]
+    ) -> TaskResponse:
+        """Change a task; what the body leaves out stays as it is, what is null is cleared."""
+        return await task_writes.update(request.actor, task, given(data))
+
+    @delete(
+        "/{task:str}",
+        Access(Policy.MEMBER, Scope.TASKS_WRITE),
+        raises=(TaskNotFound, InsufficientRole, ProjectArchived),
+    )
+    async def delete_task(self, request: ApiRequest, task: FromPath[str], task_writes: Injected[TaskWrites]) -> None:
+        """Delete a task with its subtasks."""
+        await task_writes.delete(request.actor, task)
+
+
+def _draft(data: TaskCreate) -> TaskDraft:
+    return TaskDraft(
+        project_id=data.project_id,
+        title=data.title,
+        description=data.description,
+        status=status_from(data.status, data.is_completed, Status.TODO),
+        priority=data.priority,
+        due_date=data.due_date,
+        assignee_id=data.assignee_id,
+        parent_id=data.parent_id,
+    )

@@ -1,0 +1,219 @@
+"""Tasks: what they are, the rules, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.kernel.errors import Conflict, NotFound, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_DEPTH = 5
+
+
+class Status(StrEnum):
+    """Where a task stands; lists sort by this order."""
+
+    TODO = "todo"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+OPEN = (Status.TODO, Status.IN_PROGRESS)
+
+
+class TaskNotFound(NotFound):
+    """There is no such task, or none in a project that the caller belongs to."""
+
+    code = "task_not_found"
+    title = "There is no such task"
+
+
+class ParentCycle(Conflict):
+    """A task can't be below itself."""
+
+    code = "parent_cycle"
+    title = "A task can't be its own ancestor"
+
+
+class ProjectRef(Struct, frozen=True):
+    """The project of a task."""
+
+    id: UUID
+    key: str
+    name: str
+
+
+class PersonRef(Struct, frozen=True):
+    """A person beside a task."""
+
+    id: UUID
+    full_name: str | None
+
+
+class TaskRef(Struct, frozen=True):
+    """Another task, beside this one."""
+
+    id: UUID
+    key: str
+    title: str
+
+
+class LabelRef(Struct, frozen=True):
+    """A label of a task."""
+
+    id: UUID
+    name: str
+    color: str
+
+
+class Task(Struct, frozen=True):
+    """A task as its readers see it."""
+
+    id: UUID
+    number: int
+    key: str
+    project: ProjectRef
+    title: str
+    description: str | None
+    status: Status
+    is_completed: bool
+    completed_at: datetime | None
+    priority: int
+    due_date: datetime | None
+    is_overdue: bool
+    assignee: PersonRef | None
+    reporter: PersonRef
+    parent: TaskRef | None
+    labels: tuple[LabelRef, ...]
+    is_blocked: bool
+    comment_count: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+    purge_at: datetime | None
+    version: int
+
+
+class TaskDraft(Struct, frozen=True):
+    """A task that is about to be created."""
+
+    project_id: UUID
+    title: str
+    description: str | None
+    status: Status
+    priority: int
+    due_date: datetime | None
+    assignee_id: UUID | None
+    parent_id: UUID | None
+
+
+class Placed(Struct, frozen=True):
+    """What a draft gets when it becomes a task."""
+
+    id: UUID
+    number: int
+    project: ProjectRef
+    assignee: PersonRef | None
+    reporter: PersonRef
+    parent: TaskRef | None
+    at: datetime
+
+
+class TaskState(Struct, frozen=True):
+    """The locked row that a write decides on."""
+
+    id: UUID
+    number: int
+    title: str
+    description: str | None
+    status: Status
+    completed_at: datetime | None
+    priority: int
+    due_date: datetime | None
+    assignee_id: UUID | None
+    parent_id: UUID | None
+    version: int
+
+
+def is_overdue(status: Status, due_date: datetime | None, now: datetime) -> bool:
+    """Whether a task should have been finished by now."""
+    return due_date is not None and due_date < now and status in OPEN
+
+
+def created(draft: TaskDraft, placed: Placed) -> Task:
+    """The task that a draft becomes."""
+    done = draft.status is Status.DONE
+    return Task(
+        id=placed.id,
+        number=placed.number,
+        key=f"{placed.project.key}-{placed.number}",
+        project=placed.project,
+        title=draft.title,
+        description=draft.description,
+        status=draft.status,
+        is_completed=done,
+        completed_at=placed.at if done else None,
+        priority=draft.priority,
+        due_date=draft.due_date,
+        is_overdue=is_overdue(draft.status, draft.due_date, placed.at),
+        assignee=placed.assignee,
+        reporter=placed.reporter,
+        parent=placed.parent,
+        labels=(),
+        is_blocked=False,
+        comment_count=0,
+        created_at=placed.at,
+        updated_at=placed.at,
+        deleted_at=None,
+        purge_at=None,
+        version=1,
+    )
+
+
+def status_from(status: Status | None, is_completed: bool | None, current: Status) -> Status:  # noqa: FBT001
+    """The status that a request asks for, whichever way it says so.
+
+    Raises:
+        Invalid: `status` and `is_completed` contradict each other.
+    """
+    if is_completed is None:
+        return status or current
+    if status is not None:
+        if is_completed != (status is Status.DONE):
+            raise invalid("/is_completed", "contradiction", f"This contradicts status {status}: send one of the two.")
+        return status
+    if is_completed:
+        return Status.DONE
+    return Status.TODO if current is Status.DONE else current
+
+
+def changed(state: TaskState, wanted: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The fields of a task whose values `wanted` would change; completing and reopening date the completion."""
+    changes = {field: value for field, value in wanted.items() if getattr(state, field) != value}
+    if "status" in changes:
+        completed_at = now if changes["status"] is Status.DONE else None
+        if completed_at != state.completed_at:
+            changes["completed_at"] = completed_at
+    return changes
+
+
+def refuse_misplaced(parent_path: Sequence[UUID], height: int, task_id: UUID | None) -> None:
+    """Guard of putting a task, `height` levels tall, below the parent that `parent_path` leads to from the top.
+
+    Raises:
+        ParentCycle: the parent stands below the task.
+        Invalid: the tree would be too deep.
+    """
+    if task_id in parent_path:
+        message = "The parent stands below this task, or is the task itself."
+        raise ParentCycle(message, path=[str(id_) for id_ in parent_path])
+    if len(parent_path) + height > MAX_DEPTH:
+        raise invalid("/parent_id", "too_deep", f"Subtasks go at most {MAX_DEPTH} levels deep.")

@@ -1,0 +1,179 @@
+"""Tasks in PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from service.adapters.database import Database
+from service.features.projects.domain import ProjectRole, ProjectState
+from service.features.tasks import statements
+from service.features.tasks.domain import PersonRef, ProjectRef, Status, Task, TaskNotFound, TaskRef, TaskState, is_overdue
+from service.features.tasks.ports import Insider, TaskFilter, Tasks
+from service.kernel.paging import Slice, Window
+from service.kernel.text import parse_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from service.features.tasks.domain import TaskDraft
+    from service.kernel.actor import Actor
+    from service.kernel.ports import Clock
+
+# A number past PostgreSQL's integer names no task.
+_KEY = re.compile(r"([A-Z0-9]{2,10})-([1-9][0-9]{0,8})")
+
+
+class PiccoloTasks(Tasks):
+    """Fills ports.Tasks."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def find(self, actor: Actor, reference: str) -> Task:
+        """See ports.Tasks."""
+        task_id = parse_id(reference)
+        if task_id is not None:
+            row = await self._database.fetch_row(statements.FIND_BY_ID, actor.id, actor.is_admin, task_id)
+        elif match := _KEY.fullmatch(reference):
+            row = await self._database.fetch_row(statements.FIND_BY_KEY, actor.id, actor.is_admin, match[1], int(match[2]))
+        else:
+            row = None
+        if row is None:
+            raise TaskNotFound
+        return _task(row, self._clock.now())
+
+    async def page(self, actor: Actor, wanted: TaskFilter, window: Window) -> Slice[Task]:
+        """See ports.Tasks."""
+        now = self._clock.now()
+        conditions = statements.conditions(actor, wanted, now)
+        rows = await statements.LIST.rows(self._database, conditions, window)
+        total, exact = await statements.LIST.total(self._database, conditions, window, len(rows))
+        return Slice([_task(row, now) for row in rows], total, exact)
+
+    async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
+        """See ports.Tasks."""
+        row = await self._database.fetch_row(statements.CLAIM_NUMBER, project_id)
+        return (row[0], ProjectRef(project_id, row[1], row[2])) if row else None
+
+    async def lock_project(self, reference: str, *, exclusively: bool) -> tuple[UUID, ProjectState]:
+        """See ports.Tasks."""
+        task_id = parse_id(reference)
+        by_id, by_key = statements.LOCK_PROJECT[exclusively]
+        if task_id is not None:
+            row = await self._database.fetch_row(by_id, task_id)
+        elif match := _KEY.fullmatch(reference):
+            row = await self._database.fetch_row(by_key, match[1], int(match[2]))
+        else:
+            row = None
+        if row is None:
+            raise TaskNotFound
+        return row[0], ProjectState(*row[1:])
+
+    async def lock_members(self, project_id: UUID, user_ids: Sequence[UUID]) -> dict[UUID, Insider]:
+        """See ports.Tasks."""
+        rows = await self._database.fetch(statements.LOCK_MEMBERS, project_id, list(user_ids))
+        return {user_id: Insider(ProjectRole(role), PersonRef(user_id, full_name)) for user_id, role, full_name in rows}
+
+    async def lock(self, task_id: UUID) -> TaskState:
+        """See ports.Tasks."""
+        row = await self._database.fetch_row(statements.LOCK, task_id)
+        if row is None:
+            raise TaskNotFound
+        return _state(row)
+
+    async def lock_tree(self, task_id: UUID) -> list[TaskState]:
+        """See ports.Tasks."""
+        return [_state(row) for row in await self._database.fetch(statements.LOCK_TREE, task_id)]
+
+    async def lineage(self, project_id: UUID, task_id: UUID) -> tuple[Sequence[UUID], TaskRef] | None:
+        """See ports.Tasks."""
+        rows = await self._database.fetch(statements.LINEAGE, project_id, task_id)
+        if not rows:
+            return None
+        id_, key, number, title = rows[-1]
+        return [row[0] for row in rows], TaskRef(id_, f"{key}-{number}", title)
+
+    async def height(self, task_id: UUID) -> int:
+        """See ports.Tasks."""
+        levels: int = (await self._database.fetch(statements.HEIGHT, task_id))[0][0]
+        return levels
+
+    async def add(self, task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime) -> None:
+        """See ports.Tasks."""
+        await self._database.fetch(
+            statements.ADD,
+            task_id,
+            draft.project_id,
+            number,
+            draft.title,
+            draft.description,
+            draft.status,
+            now if draft.status is Status.DONE else None,
+            draft.priority,
+            draft.due_date,
+            draft.assignee_id,
+            reporter_id,
+            draft.parent_id,
+            now,
+        )
+
+    async def change(self, state: TaskState, changes: Mapping[str, Any], now: datetime) -> int:
+        """See ports.Tasks."""
+        version = state.version + 1
+        values = [value for column in statements.CHANGEABLE for value in (column in changes, changes.get(column))]
+        stamped = msgspec.json.encode(dict.fromkeys(changes, version)).decode()
+        await self._database.fetch(statements.CHANGE, state.id, now, stamped, *values)
+        return version
+
+    async def delete(self, states: Sequence[TaskState], now: datetime) -> None:
+        """See ports.Tasks."""
+        await self._database.fetch(statements.DELETE, [state.id for state in states], now)
+
+
+def _state(row: asyncpg.Record) -> TaskState:
+    id_, number, title, description, status, *rest = row
+    return TaskState(id_, number, title, description, Status(status), *rest)
+
+
+_STATUS = {str(status): status for status in Status}
+
+
+def _task(row: asyncpg.Record, now: datetime) -> Task:
+    # Positional, from a tuple: keyword arguments and dicts cost a list of 50 a quarter of its speed (measured).
+    (id_, number, project_id, project_key, project_name, title, description, status_text, completed_at, priority, due_date,
+     assignee_id, assignee_name, reporter_id, reporter_name, parent_id, parent_number, parent_title, comment_count,
+     created_at, updated_at, deleted_at, version) = row  # fmt: skip
+    status = _STATUS[status_text]
+    return Task(
+        id_,
+        number,
+        f"{project_key}-{number}",
+        ProjectRef(project_id, project_key, project_name),
+        title,
+        description,
+        status,
+        status is Status.DONE,
+        completed_at,
+        priority,
+        due_date,
+        is_overdue(status, due_date, now),
+        None if assignee_id is None else PersonRef(assignee_id, assignee_name),
+        PersonRef(reporter_id, reporter_name),
+        None if parent_id is None else TaskRef(parent_id, f"{project_key}-{parent_number}", parent_title),
+        (),
+        False,  # noqa: FBT003
+        comment_count,
+        created_at,
+        updated_at,
+        deleted_at,
+        None,
+        version,
+    )

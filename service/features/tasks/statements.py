@@ -1,0 +1,201 @@
+"""The SQL of the tasks feature, written by Piccolo where it can, each statement compiled once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from piccolo.columns.combination import And
+from piccolo.querystring import QueryString
+
+from service.adapters.database.lists import Condition, ListStatements
+from service.adapters.database.statements import Param, Statement
+from service.features.projects.tables import MembershipRow, ProjectRow
+from service.features.tasks.tables import TaskRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from piccolo.query import Select
+
+    from service.features.tasks.ports import TaskFilter
+    from service.kernel.actor import Actor
+
+_T = TaskRow
+
+
+def _select() -> Select[Any]:
+    return _T.select(
+        _T.id, _T.number, _T.project.id, _T.project.key, _T.project.name, _T.title, _T.description, _T.status,
+        _T.completed_at, _T.priority, _T.due_date, _T.assignee.id, _T.assignee.full_name, _T.reporter.id,
+        _T.reporter.full_name, _T.parent.id, _T.parent.number, _T.parent.title, _T.comment_count,
+        _T.created_at, _T.updated_at, _T.deleted_at, _T.version,
+    ).where(And(_T.deleted_at.is_null(), _T.project.deleted_at.is_null()))  # fmt: skip
+
+
+def _belongs(user: Param) -> QueryString:
+    """Visibility, the one place where it is written: the task's project has the caller as a member."""
+    mine = MembershipRow.select(MembershipRow.project).where(MembershipRow.user == user).querystrings[0]
+    return QueryString("{} IN ({})", _T.project, mine)
+
+
+def _visible() -> QueryString:
+    return QueryString("({}::boolean OR {})", Param(2), _belongs(Param(1)))
+
+
+FIND_BY_ID = Statement(lambda: _select().where(_T.id == Param(3)).where(_visible()))
+FIND_BY_KEY = Statement(lambda: _select().where(And(_T.project.key == Param(3), _T.number == Param(4))).where(_visible()))
+
+LIST = ListStatements(
+    _select,
+    {
+        "created_at": _T.created_at,
+        "updated_at": _T.updated_at,
+        "priority": _T.priority,
+        "due_date": _T.due_date,
+        "title": _T.title,
+        "number": _T.number,
+        # The column that PostgreSQL keeps beside `status`, so that lists sort in its order and not by the alphabet.
+        "status": QueryString('"tasks"."status_rank"'),
+    },
+    _T.id,
+)
+
+
+def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
+    """The filters of a list, visibility first."""
+    found = [] if actor.is_admin else [Condition("visible", _belongs, actor.id)]
+    found += [
+        Condition(name, build, value)
+        for name, build, value in (
+            ("project", lambda p: _T.project == p, wanted.project_id),
+            ("priority", lambda p: _T.priority == p, wanted.priority),
+            ("priority_gte", lambda p: _T.priority >= p, wanted.priority_gte),
+            ("due_before", lambda p: _T.due_date < p, wanted.due_before),
+            ("due_after", lambda p: _T.due_date > p, wanted.due_after),
+            ("parent", lambda p: _T.parent == p, wanted.parent_id),
+        )
+        if value is not None
+    ]
+    if isinstance(wanted.assignee, UUID):
+        found.append(Condition("assignee", lambda p: _T.assignee == p, wanted.assignee))
+    elif wanted.assignee is not None:
+        found.append(Condition("unassigned", lambda _: _T.assignee.is_null(), None))
+    if wanted.status is not None:
+        found.append(_status(wanted.status, now))
+    return found
+
+
+_OPEN = "{} IN ('todo', 'in_progress')"
+
+
+def _status(status: str, now: datetime) -> Condition:
+    if status == "pending":
+        text = _OPEN + " AND ({} IS NULL OR {} >= {})"
+        return Condition("pending", lambda p: QueryString(text, _T.status, _T.due_date, _T.due_date, p), now)
+    if status == "overdue":
+        return Condition("overdue", lambda p: QueryString(_OPEN + " AND {} < {}", _T.status, _T.due_date, p), now)
+    return Condition("status", lambda p: _T.status == p, "done" if status == "completed" else status)
+
+
+CLAIM_NUMBER = Statement(
+    lambda: (
+        ProjectRow.update({ProjectRow.last_number: QueryString("{} + 1", ProjectRow.last_number)}, force=True)
+        .where(And(ProjectRow.id == Param(1), And(ProjectRow.archived_at.is_null(), ProjectRow.deleted_at.is_null())))
+        .returning(ProjectRow.last_number, ProjectRow.key, ProjectRow.name)
+    )
+)
+
+
+def _lock_project(strength: str, condition: str) -> Statement:
+    # Not Piccolo's join: it is an outer one, and PostgreSQL locks no row on the nullable side of that.
+    return Statement(
+        lambda: QueryString(
+            "SELECT t.id, p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version "
+            "FROM tasks t JOIN projects p ON p.id = t.project_id "
+            f"WHERE {condition} AND t.deleted_at IS NULL AND p.deleted_at IS NULL FOR {strength} OF p",
+            *(Param(number + 1) for number in range(condition.count("{}"))),
+        )
+    )
+
+
+# By whether exclusively: (by id, by key). Changes of tasks share the project's row; archiving and the counter wait for them.
+LOCK_PROJECT = {
+    False: (_lock_project("SHARE", "t.id = {}"), _lock_project("SHARE", "p.key = {} AND t.number = {}")),
+    True: (_lock_project("NO KEY UPDATE", "t.id = {}"), _lock_project("NO KEY UPDATE", "p.key = {} AND t.number = {}")),
+}
+
+LOCK_MEMBERS = Statement(
+    lambda: QueryString(
+        "SELECT m.user_id, m.role, u.full_name FROM memberships m JOIN users u ON u.id = m.user_id "
+        "WHERE m.project_id = {} AND m.user_id = ANY({}::uuid[]) ORDER BY m.user_id FOR SHARE OF m",
+        Param(1),
+        Param(2),
+    )
+)
+
+_STATE_COLUMNS = "id, number, title, description, status, completed_at, priority, due_date, assignee_id, parent_id, version"
+
+LOCK = Statement(
+    lambda: QueryString(f"SELECT {_STATE_COLUMNS} FROM tasks WHERE id = {{}} AND deleted_at IS NULL FOR NO KEY UPDATE", Param(1))
+)
+
+_BELOW = (
+    "WITH RECURSIVE below AS ("
+    "SELECT id, 1 AS level FROM tasks WHERE id = {} AND deleted_at IS NULL "
+    "UNION ALL SELECT t.id, b.level + 1 FROM tasks t JOIN below b ON t.parent_id = b.id WHERE t.deleted_at IS NULL) "
+)
+
+LOCK_TREE = Statement(
+    lambda: QueryString(
+        _BELOW + f"SELECT {_STATE_COLUMNS} FROM tasks WHERE id IN (SELECT id FROM below) ORDER BY id FOR NO KEY UPDATE", Param(1)
+    )
+)
+
+HEIGHT = Statement(lambda: QueryString(_BELOW + "SELECT coalesce(max(level), 1) FROM below", Param(1)))
+
+LINEAGE = Statement(
+    lambda: QueryString(
+        "WITH RECURSIVE above AS ("
+        "SELECT id, parent_id, 1 AS level FROM tasks WHERE project_id = {} AND id = {} AND deleted_at IS NULL "
+        "UNION ALL SELECT t.id, t.parent_id, a.level + 1 FROM tasks t JOIN above a ON t.id = a.parent_id) "
+        "SELECT t.id, p.key, t.number, t.title FROM above a JOIN tasks t ON t.id = a.id JOIN projects p ON p.id = t.project_id "
+        "ORDER BY a.level DESC",
+        Param(1),
+        Param(2),
+    )
+)
+
+ADD = Statement(
+    lambda: QueryString(
+        "INSERT INTO tasks (id, project_id, number, title, description, status, completed_at, priority, due_date, assignee_id, "
+        "reporter_id, parent_id, comment_count, created_at, updated_at, version, field_versions) "
+        "VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, {}, {}, 1, '{{}}')",
+        *(Param(number) for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13)),
+    )
+)
+
+CHANGEABLE = ("title", "description", "status", "completed_at", "priority", "due_date", "assignee_id", "parent_id")
+
+
+def _change() -> QueryString:
+    # One statement whichever fields change: a flag per field says whether its new value counts.
+    sets = ", ".join(f"{column} = CASE WHEN {{}} THEN {{}} ELSE {column} END" for column in CHANGEABLE)
+    values = [Param(number) for number in range(4, 4 + 2 * len(CHANGEABLE))]
+    return QueryString(
+        f"UPDATE tasks SET {sets}, updated_at = {{}}, version = version + 1, field_versions = field_versions || {{}}::jsonb "
+        "WHERE id = {}",
+        *values, Param(2), Param(3), Param(1),
+    )  # fmt: skip
+
+
+CHANGE = Statement(_change)
+
+DELETE = Statement(
+    lambda: QueryString(
+        "UPDATE tasks SET deleted_at = {}, updated_at = {}, version = version + 1 WHERE id = ANY({}::uuid[])",
+        Param(2),
+        Param(2),
+        Param(1),
+    )
+)

@@ -1,0 +1,41 @@
+"""How tasks are stored."""
+
+from piccolo.columns import JSONB, UUID, ForeignKey, Integer, SmallInt, Text, Timestamptz
+from piccolo.columns.base import OnDelete
+from piccolo.columns.reference import LazyTableReference
+from piccolo.table import Table
+
+from service.adapters.database.engine import ENGINE
+from service.features.accounts.tables import UserRow
+from service.features.projects.tables import ProjectRow
+
+
+class TaskRow(Table, tablename="tasks", db=ENGINE):
+    """One task."""
+
+    id = UUID(primary_key=True, default=None)
+    project = ForeignKey(ProjectRow, db_column_name="project_id", on_delete=OnDelete.cascade, null=False, default=None)
+    number = Integer(default=None)
+    # Ordered by code point (COLLATE "C"), so that every database sorts alike.
+    title = Text(default=None)
+    description = Text(null=True, default=None)
+    status = Text(default="todo")
+    completed_at = Timestamptz(null=True, default=None)
+    priority = SmallInt(default=3)
+    due_date = Timestamptz(null=True, default=None)
+    assignee = ForeignKey(UserRow, db_column_name="assignee_id", on_delete=OnDelete.restrict, null=True, default=None)
+    reporter = ForeignKey(UserRow, db_column_name="reporter_id", on_delete=OnDelete.restrict, null=False, default=None)
+    parent: ForeignKey[Table] = ForeignKey(
+        LazyTableReference("TaskRow", module_path=__name__),
+        db_column_name="parent_id",
+        on_delete=OnDelete.cascade,
+        null=True,
+        default=None,
+    )
+    # Kept by the comments feature in its own transaction.
+    comment_count = Integer(default=0)
+    created_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)
+    deleted_at = Timestamptz(null=True, default=None)
+    version = Integer(default=1)
+    field_versions = JSONB(default="{}")

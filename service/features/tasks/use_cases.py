@@ -1,0 +1,195 @@
+"""What people do with tasks, each as one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from service.features.projects.domain import ProjectArchived, ProjectNotFound, ProjectRole, require_role
+from service.features.tasks.domain import (
+    PersonRef,
+    Placed,
+    Status,
+    Task,
+    TaskNotFound,
+    changed,
+    created,
+    refuse_misplaced,
+    status_from,
+)
+from service.features.tasks.events import TaskCompleted, TaskCreated, TaskDeleted, TaskUpdated
+from service.kernel.errors import invalid
+from service.kernel.events import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.features.projects.ports import Projects
+    from service.features.tasks.domain import ProjectRef, TaskDraft, TaskRef, TaskState
+    from service.features.tasks.ports import Insider, Tasks
+    from service.kernel.actor import Actor
+    from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+
+
+class TaskWrites:
+    """Creating, changing and deleting tasks."""
+
+    def __init__(
+        self, unit_of_work: UnitOfWork, tasks: Tasks, projects: Projects, outbox: Outbox, clock: Clock, ids: Ids
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._tasks = tasks
+        self._projects = projects
+        self._outbox = outbox
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, actor: Actor, draft: TaskDraft) -> Task:
+        """Create a task that the actor reports.
+
+        Raises:
+            ProjectNotFound: there is no such project, or the actor does not belong to it.
+            InsufficientRole: the actor only views the project.
+            ProjectArchived: the project is read-only.
+            Invalid: the assignee is no member, the parent is not in the project, or stands too deep.
+        """
+
+        async def work() -> Task:
+            # The counter's UPDATE locks the project and checks that it can be written to: a share lock first would deadlock.
+            number, project = await self._claim_number(actor, draft.project_id)
+            insiders = await self._insiders(actor, draft.project_id, draft.assignee_id)
+            parent = await self._parent(draft.project_id, draft.parent_id, height=1) if draft.parent_id else None
+            now = self._clock.now()
+            task_id = self._ids.new()
+            await self._tasks.add(task_id, number, draft, actor.id, now)
+            assignee = insiders[draft.assignee_id].person if draft.assignee_id else None
+            reporter = PersonRef(actor.id, actor.full_name)
+            task = created(draft, Placed(task_id, number, project, assignee, reporter, parent, now))
+            await self._outbox.publish(actor, _creation(task))
+            return task
+
+        return await self._unit_of_work.run(work)
+
+    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any]) -> Task:
+        """Give fields of a task new values; values that it has already change nothing.
+
+        Raises:
+            TaskNotFound: there is none, or the actor does not belong to its project.
+            InsufficientRole: the actor only views the project.
+            ProjectArchived: the project is read-only.
+            ParentCycle: the new parent stands below the task.
+            Invalid: the assignee is no member, the parent does not fit, or status and is_completed contradict each other.
+        """
+
+        async def work() -> Task:
+            # A change of the tree must see the tree stand still.
+            task_id, project = await self._tasks.lock_project(reference, exclusively="parent_id" in wanted)
+            await self._member(actor, project.id, wanted.get("assignee_id"))
+            project.refuse_archived()
+            state = await self._tasks.lock(task_id)
+            if wanted.get("parent_id"):
+                height = await self._tasks.height(state.id)
+                await self._parent(project.id, wanted["parent_id"], height=height, task_id=state.id)
+            await self._apply(actor, project.id, project.key, state, wanted)
+            return await self._tasks.find(actor, str(task_id))
+
+        return await self._unit_of_work.run(work)
+
+    async def delete(self, actor: Actor, reference: str) -> None:
+        """Delete a task softly, and its subtasks with it.
+
+        Raises:
+            TaskNotFound: there is none, or the actor does not belong to its project.
+            InsufficientRole: the actor only views the project.
+            ProjectArchived: the project is read-only.
+        """
+
+        async def work() -> None:
+            task_id, project = await self._tasks.lock_project(reference, exclusively=False)
+            await self._member(actor, project.id, None)
+            project.refuse_archived()
+            states = await self._tasks.lock_tree(task_id)
+            if not states:
+                raise TaskNotFound
+            now = self._clock.now()
+            await self._tasks.delete(states, now)
+            await self._outbox.publish(actor, *(_deletion(state, project.id, project.key, now) for state in states))
+
+        await self._unit_of_work.run(work)
+
+    async def _claim_number(self, actor: Actor, project_id: UUID) -> tuple[int, ProjectRef]:
+        claimed = await self._tasks.claim_number(project_id)
+        if claimed is not None:
+            return claimed
+        state = await self._projects.lock(str(project_id))
+        require_role(await self._projects.lock_role(actor, state.id), ProjectRole.MEMBER)
+        state.refuse_archived()
+        # Unarchived between the two looks: as if it had been archived a moment longer.
+        message = f"Project {state.key} was archived a moment ago; try again."
+        raise ProjectArchived(message)
+
+    async def _insiders(self, actor: Actor, project_id: UUID, assignee_id: UUID | None) -> Mapping[UUID, Insider]:
+        insiders = await self._tasks.lock_members(project_id, sorted({actor.id, assignee_id or actor.id}))
+        role = ProjectRole.OWNER if actor.is_admin else None
+        if actor.id in insiders and role is None:
+            role = insiders[actor.id].role
+        require_role(role, ProjectRole.MEMBER)
+        if assignee_id is not None and assignee_id not in insiders:
+            raise invalid("/assignee_id", "not_a_member", "The assignee does not belong to the project; invite them first.")
+        return insiders
+
+    async def _member(self, actor: Actor, project_id: UUID, assignee_id: UUID | None) -> None:
+        try:
+            await self._insiders(actor, project_id, assignee_id)
+        except ProjectNotFound:
+            # The request names a task, so that is what there is not.
+            raise TaskNotFound from None
+
+    async def _parent(self, project_id: UUID, parent_id: UUID, *, height: int, task_id: UUID | None = None) -> TaskRef:
+        found = await self._tasks.lineage(project_id, parent_id)
+        if found is None:
+            raise invalid("/parent_id", "not_found", "There is no such task in this project.")
+        lineage, parent = found
+        refuse_misplaced(lineage, height, task_id)
+        return parent
+
+    async def _apply(self, actor: Actor, project_id: UUID, key: str, state: TaskState, wanted: Mapping[str, Any]) -> None:
+        fields = {field: value for field, value in wanted.items() if field != "is_completed"}
+        fields["status"] = status_from(wanted.get("status"), wanted.get("is_completed"), state.status)
+        now = self._clock.now()
+        changes = changed(state, fields, now)
+        if not changes:
+            return
+        version = await self._tasks.change(state, changes, now)
+        completed = changes.get("status") is Status.DONE
+        await self._outbox.publish(
+            actor,
+            (TaskCompleted if completed else TaskUpdated)(
+                subject_id=state.id,
+                subject_key=f"{key}-{state.number}",
+                subject_version=version,
+                project_id=project_id,
+                changes={field: Change(getattr(state, field), value) for field, value in changes.items()},
+            ),
+        )
+
+
+def _creation(task: Task) -> TaskCreated:
+    return TaskCreated(
+        subject_id=task.id,
+        subject_key=task.key,
+        subject_version=1,
+        project_id=task.project.id,
+        data={"title": task.title, "status": task.status, "priority": task.priority},
+    )
+
+
+def _deletion(state: TaskState, project_id: UUID, key: str, now: datetime) -> TaskDeleted:
+    return TaskDeleted(
+        subject_id=state.id,
+        subject_key=f"{key}-{state.number}",
+        subject_version=state.version + 1,
+        project_id=project_id,
+        changes={"deleted_at": Change(None, now)},
+    )

@@ -1,0 +1,181 @@
+"""The outermost layer: request ids, the Host check, HEAD and OPTIONS, headers on every answer, and a problem for every fault."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from litestar.enums import ScopeType
+
+from service.http.methods import allowed_methods
+from service.http.problems import API, NOTHING_HERE, NotAcceptable, fault, render
+from service.kernel.actor import Trace
+from service.kernel.errors import Malformed, NotFound, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from litestar import Litestar
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# Probes come by address or by a name that only the platform knows.
+_ANY_HOST = frozenset({f"{API}/health", f"{API}/health/live", f"{API}/health/ready"})
+
+HEADERS = [
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Authorization"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+]
+# An answer that carries a secret says no-store itself; the rest is the same everywhere.
+_SECRET_HEADERS = HEADERS[1:]
+
+
+class UnknownHost(Malformed):
+    """The Host header names no host of this service (or is missing, or there are two)."""
+
+    code = "unknown_host"
+    title = "The Host header is not one of this service's"
+
+
+class AllowedHosts:
+    """Which values of the Host header are answered."""
+
+    def __init__(self, public_url: str, further: Iterable[str]) -> None:
+        """Loopback names on any port, the host of the public address, and what the operator adds (with or without a port)."""
+        public = urlsplit(public_url).netloc.rpartition("@")[2].lower()
+        self._exact = frozenset({public, *(host.lower() for host in further)})
+        # Clients of one server send the same few values.
+        self._seen: dict[bytes, bool] = {}
+
+    def allow(self, host: bytes) -> bool:
+        """Whether this value is answered."""
+        known = self._seen.get(host)
+        if known is None:
+            known = self._decide(host.decode("latin-1").lower())
+            if len(self._seen) < 1000:
+                self._seen[host] = known
+        return known
+
+    def _decide(self, host: str) -> bool:
+        if host in self._exact:
+            return True
+        name, colon, port = host.rpartition(":")
+        if not colon or not port.isdigit():
+            name = host
+        return name in _LOOPBACK or name in self._exact
+
+
+class Edge:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, litestar: Litestar, hosts: AllowedHosts, new_request_id: Callable[[], str]) -> None:
+        self._app = app
+        self._litestar = litestar
+        self._hosts = hosts
+        self._new_request_id = new_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever comes of it."""
+        if scope["type"] != ScopeType.HTTP:
+            # There are no websockets here; whoever tries gets the connection closed.
+            await send({"type": "websocket.close", "code": 4404, "reason": "not found"})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        exchange = _Exchange(scope, send, *self._trace(scope))
+        try:
+            self._admit(scope, exchange)
+            if scope["method"] == "OPTIONS":
+                await exchange.respond(204, {"allow": self._options(scope)}, b"")
+                return
+            await self._app(scope, receive, exchange.send)
+        except Refusal as refusal:
+            await exchange.respond(*render(refusal, scope))
+        except Exception as error:
+            if exchange.started:
+                raise
+            await exchange.respond(*render(fault(scope, error), scope))
+
+    def _trace(self, scope: Scope) -> tuple[list[bytes], bytes | None]:
+        hosts = []
+        accept = request_id = user_agent = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"accept":
+                accept = value
+            elif name == b"user-agent":
+                user_agent = value.decode("latin-1")[:400]
+            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                request_id = value.decode()
+        client = scope.get("client")
+        trace = Trace(request_id or self._new_request_id(), client[0] if client else None, user_agent)
+        cast("dict[str, Any]", scope)["trace"] = trace
+        return hosts, accept
+
+    def _admit(self, scope: HTTPScope, exchange: _Exchange) -> None:
+        if scope["path"] not in _ANY_HOST and (len(exchange.hosts) != 1 or not self._hosts.allow(exchange.hosts[0])):
+            message = "Send exactly one Host header, with a host of this service (WORKLANE_PUBLIC_URL, WORKLANE_ALLOWED_HOSTS)."
+            raise UnknownHost(message)
+        accept = exchange.accept
+        if (
+            accept
+            and b"*/*" not in accept
+            and b"json" not in accept
+            and b"application/*" not in accept
+            and scope["path"].startswith(API)
+        ):
+            message = "Accept application/json, or leave the header out."
+            raise NotAcceptable(message)
+        if scope["method"] == "HEAD":
+            exchange.bodyless = True
+            cast("dict[str, Any]", scope)["method"] = "GET"
+
+    def _options(self, scope: Scope) -> str:
+        methods = allowed_methods(self._litestar, scope["path"])
+        if not methods:
+            raise NotFound(NOTHING_HERE)
+        return methods
+
+
+class _Exchange:
+    """One request's answer on its way out."""
+
+    __slots__ = ("_send", "accept", "bodyless", "hosts", "scope", "started")
+
+    def __init__(self, scope: Scope, send: Send, hosts: list[bytes], accept: bytes | None) -> None:
+        self.scope = scope
+        self.hosts = hosts
+        self.accept = accept
+        self.bodyless = False
+        self.started = False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, with what every answer carries."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            trace: Trace = cast("dict[str, Any]", self.scope)["trace"]
+            headers = list(message["headers"])
+            own = any(name == b"cache-control" for name, _ in headers)
+            headers += _SECRET_HEADERS if own else HEADERS
+            headers.append((b"x-request-id", trace.request_id.encode()))
+            if trace.change_cursor is not None:
+                headers.append((b"x-change-cursor", trace.change_cursor.encode()))
+            message["headers"] = headers
+        elif self.bodyless and message["type"] == "http.response.body":
+            message["body"] = b""
+        await self._send(message)
+
+    async def respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Answer from here."""
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})

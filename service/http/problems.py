@@ -1,0 +1,198 @@
+"""The one place where a refusal becomes a status and an RFC 9457 body, for every layer that can refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from litestar import Response
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Struct
+
+from service.http.methods import allowed_methods
+from service.kernel.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    Refusal,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from litestar import Request
+    from litestar.types import Scope as ASGIScope
+
+API = "/api/v1"
+PROBLEM_JSON = "application/problem+json"
+NOTHING_HERE = "There is nothing at this path, or nothing that you may see."
+
+log = structlog.get_logger("http")
+
+
+class MethodNotAllowed(Refusal):
+    """The path exists, but not for this method; `Allow` lists those it has."""
+
+    code = "method_not_allowed"
+    title = "This path has no such method"
+
+
+class NotAcceptable(Refusal):
+    """The client accepts no media type that this API speaks."""
+
+    code = "not_acceptable"
+    title = "This API answers in JSON only"
+
+
+class PayloadTooLarge(Refusal):
+    """The body is longer than the service reads."""
+
+    code = "payload_too_large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is not sent as JSON, or it is compressed."""
+
+    code = "unsupported_media_type"
+    title = "The body must be sent as JSON"
+
+
+class InternalError(Refusal):
+    """A fault of the service; the request id leads its operator to the cause."""
+
+    code = "internal_error"
+    title = "The service made a mistake"
+
+
+# Litestar refuses some requests by itself, each with a status of ours.
+STATUS: dict[type[Refusal], int] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    NotAcceptable: 406,
+    Conflict: 409,
+    PayloadTooLarge: 413,
+    UnsupportedMediaType: 415,
+    Invalid: 422,
+    TooManyRequests: 429,
+    InternalError: 500,
+    Unavailable: 503,
+}
+_KIND_OF_STATUS = {status: kind for kind, status in STATUS.items()}
+
+
+class Problem(Struct, omit_defaults=True, kw_only=True):
+    """An RFC 9457 problem; some carry further members, described at GET /problems/{code}."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: tuple[FieldError, ...] = ()
+
+
+def status_of(refusal: type[Refusal]) -> int:
+    """The HTTP status of a refusal's kind."""
+    return next(STATUS[kind] for kind in refusal.__mro__ if kind in STATUS)
+
+
+def render(refusal: Refusal, scope: ASGIScope) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body that answer a refused request."""
+    status = status_of(type(refusal))
+    body = {
+        "type": f"{API}/problems/{refusal.code}",
+        "title": refusal.title,
+        "status": status,
+        "detail": refusal.detail,
+        "instance": scope["path"],
+        "code": refusal.code,
+        "request_id": scope["trace"].request_id,  # type: ignore[typeddict-item]
+        **refusal.members,
+    }
+    if isinstance(refusal, Invalid):
+        body["errors"] = refusal.errors
+    headers = {"content-type": PROBLEM_JSON}
+    if isinstance(refusal, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    if refusal.retry_after is not None:
+        headers["retry-after"] = str(refusal.retry_after)
+    if isinstance(refusal, MethodNotAllowed):
+        headers["allow"] = str(body.pop("allow"))
+    return status, headers, msgspec.json.encode(body)
+
+
+def from_framework(scope: ASGIScope, error: HTTPException) -> Refusal:
+    """Our refusal for one that Litestar made."""
+    kind = _KIND_OF_STATUS.get(error.status_code, InternalError)
+    if kind is Invalid:
+        return Invalid()
+    if kind is NotFound:
+        return NotFound(NOTHING_HERE)
+    if kind is MethodNotAllowed:
+        allow = allowed_methods(scope["litestar_app"], scope["path"])
+        return MethodNotAllowed(f"This path has {allow}.", allow=allow)
+    if kind is PayloadTooLarge:
+        return PayloadTooLarge("The body is longer than 1 MiB.")
+    return kind(error.detail if kind is Malformed else None)
+
+
+def answer(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
+    """The response that refuses."""
+    status, headers, body = render(refusal, request.scope)
+    return Response(body, status_code=status, headers=headers, media_type=PROBLEM_JSON)
+
+
+def on_refusal(request: Request[Any, Any, Any], error: Refusal) -> Response[bytes]:
+    """Answer what the service itself refused."""
+    return answer(request, error)
+
+
+def on_framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what Litestar refused."""
+    refusal = from_framework(request.scope, error)
+    if isinstance(refusal, InternalError):
+        return on_fault(request, error)
+    return answer(request, refusal)
+
+
+def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a fault of ours: the cause goes to the log, the request id to the client."""
+    return answer(request, fault(request.scope, error))
+
+
+def fault(scope: ASGIScope, error: BaseException) -> InternalError:
+    """Log an unexpected exception; the client learns nothing of it but where to ask."""
+    request_id = scope["trace"].request_id  # type: ignore[typeddict-item]
+    log.error("fault", method=scope.get("method"), path=scope["path"], request_id=request_id, exc_info=error)
+    return InternalError(f"This is a fault of the service; its log has the cause under request id {request_id}.")
+
+
+def problems(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
+    """The refusals of one endpoint, for its OpenAPI description."""
+    by_status: dict[int, list[type[Refusal]]] = {}
+    for refusal in refusals:
+        by_status.setdefault(status_of(refusal), []).append(refusal)
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            description="; ".join(f"`{refusal.code}`: {refusal.title}" for refusal in found),
+            generate_examples=False,
+            media_type=PROBLEM_JSON,
+        )
+        for status, found in sorted(by_status.items())
+    }
+
+
+HANDLERS: dict[Any, Any] = {Refusal: on_refusal, HTTPException: on_framework_error, Exception: on_fault}

@@ -1,0 +1,137 @@
+"""The request as handlers see it, and the checks that it passes before one runs: 400, 401, 403, 422, in this order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from litestar import Request
+from msgspec import Struct
+
+from service.http.decoding import MAX_BODY_BYTES
+from service.http.problems import PayloadTooLarge, UnsupportedMediaType
+from service.http.routes import Policy
+from service.kernel.actor import Actor, Trace
+from service.kernel.errors import Forbidden, Invalid, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from service.http.routes import Access, Plan
+    from service.kernel.ports import Authenticator
+
+S = TypeVar("S", bound=Struct)
+
+
+class InsufficientScope(Forbidden):
+    """The token may not be used for this."""
+
+    code = "insufficient_scope"
+    title = "The token lacks a scope"
+
+
+class AdminRequired(Forbidden):
+    """Only an instance admin may do this."""
+
+    code = "admin_required"
+    title = "Only an admin may do this"
+
+
+class ApiRequest(Request[Actor, Any, Any]):
+    """A request that has passed its checks: `actor` is known, `query(...)` and the body are decoded."""
+
+    actor: Actor
+    _query: Struct
+    _decoded: Struct | None = None
+
+    @property
+    def trace(self) -> Trace:
+        """The request's id and origin, for logs and events."""
+        return cast("Trace", self.scope["trace"])  # type: ignore[typeddict-item]
+
+    def query(self, struct: type[S]) -> S:
+        """The query string, as the Struct that the route declares."""
+        assert isinstance(self._query, struct)  # noqa: S101  (a route that reads another query than it declares is a bug)
+        return self._query
+
+    async def json(self) -> Any:
+        """The decoded body; Litestar asks for it to fill `data`."""
+        return self._decoded
+
+
+def admission(authenticator: Authenticator) -> Callable[[ApiRequest], Awaitable[None]]:
+    """The checks before a handler."""
+
+    async def admit(request: ApiRequest) -> None:
+        plan: Plan | None = request.route_handler.opt.get("plan")
+        if plan is None:
+            return
+        wrong: list[Invalid] = []
+        if plan.body is not None:
+            try:
+                request._decoded = plan.body.from_json(await _body(request, plan))  # noqa: SLF001
+            except Invalid as refusal:
+                wrong.append(refusal)
+        request.actor = await _actor(request, plan.access, authenticator)
+        try:
+            request._query = plan.query.from_query(request.scope["query_string"])  # noqa: SLF001
+        except Invalid as refusal:
+            wrong.append(refusal)
+        if wrong:
+            raise Invalid(*(error for refusal in wrong for error in refusal.errors))
+
+    return admit
+
+
+async def _body(request: ApiRequest, plan: Plan) -> bytes:
+    content_type = content_encoding = b""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-encoding":
+            content_encoding = value
+        elif name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
+            message = "The body is longer than 1 MiB."
+            raise PayloadTooLarge(message)
+    body = await request.body()
+    if content_encoding not in (b"", b"identity"):
+        message = "Send the body uncompressed."
+        raise UnsupportedMediaType(message)
+    if body and not _is_json(content_type, merge_patch=plan.merge_patch):
+        message = "Send the body as application/json."
+        raise UnsupportedMediaType(message)
+    return body
+
+
+def _is_json(content_type: bytes, *, merge_patch: bool) -> bool:
+    if content_type == b"application/json":
+        return True
+    media_type, _, parameters = content_type.lower().partition(b";")
+    charset = parameters.replace(b" ", b"").replace(b'"', b"")
+    if charset not in (b"", b"charset=utf-8"):
+        return False
+    return media_type.strip() == b"application/json" or (merge_patch and media_type.strip() == b"application/merge-patch+json")
+
+
+async def _actor(request: ApiRequest, access: Access, authenticator: Authenticator) -> Actor:
+    trace = request.trace
+    if access.policy is Policy.PUBLIC:
+        return Actor.anonymous(trace)
+    actor = await authenticator.authenticate(_token(request), trace)
+    if actor.scopes is not None and access.scope not in actor.scopes:
+        message = f"The token lacks the scope {access.scope}."
+        raise InsufficientScope(message, required_scope=access.scope)
+    if access.policy is Policy.ADMIN and not actor.is_admin:
+        raise AdminRequired(required_role="admin")
+    return actor
+
+
+def _token(request: ApiRequest) -> str:
+    given = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    if not given:
+        message = "Send an access token: Authorization: Bearer …"
+        raise Unauthenticated(message)
+    scheme, _, token = given[0].decode("latin-1").partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer" or not token:
+        message = "Send one access token: Authorization: Bearer …"
+        raise Unauthenticated(message)
+    return token.strip()

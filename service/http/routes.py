@@ -1,0 +1,141 @@
+"""Declares a route: beside method and path each one says its scope, its policy, its query and its refusals."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import litestar
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from service.http.decoding import Model, NoBody
+from service.http.problems import NotAcceptable, PayloadTooLarge, UnsupportedMediaType, problems
+from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from service.kernel.actor import Scope
+    from service.kernel.errors import Refusal
+
+
+class Policy(StrEnum):
+    """Who may use a route. The first three are decided before the handler, the rest by the use case, on locked rows."""
+
+    PUBLIC = "anyone, without a token"
+    SIGNED_IN = "anyone who is signed in"
+    ADMIN = "instance admins"
+    VISIBLE = "who may see the object"
+    VIEWER = "viewers of the project and above"
+    MEMBER = "members of the project and above"
+    MAINTAINER = "maintainers of the project and above"
+    OWNER = "the owner of the project"
+
+
+class Access(Struct, frozen=True):
+    """The policy row of a route; only a route for everyone has no scope."""
+
+    policy: Policy
+    scope: Scope | None = None
+
+
+class NoQuery(Struct, forbid_unknown_fields=True):
+    """The query string of a route that takes no parameters."""
+
+
+class Plan(Struct, frozen=True):
+    """What is checked before a handler runs; built once per route."""
+
+    access: Access
+    query: Model[Any]
+    body: Model[Any] | None
+    merge_patch: bool
+
+
+class UndeclaredRoute(Exception):
+    """A route was written without its access; the service refuses to start."""
+
+
+def _route(
+    decorator: Callable[..., Any],
+    path: str,
+    access: Access,
+    *,
+    query: type[Struct] = NoQuery,
+    raises: tuple[type[Refusal], ...] = (),
+    status_code: int | None = None,
+    **options: Any,
+) -> Callable[[Any], HTTPRouteHandler]:
+    refusals: set[type[Refusal]] = {Malformed, NotAcceptable, Unavailable, *raises}
+    if access.policy is not Policy.PUBLIC:
+        refusals |= {Unauthenticated, Forbidden}
+    if query is not NoQuery or decorator is not litestar.get:
+        refusals.add(Invalid)
+    if "{" in path:
+        refusals.add(NotFound)
+    if decorator in (litestar.post, litestar.patch, litestar.put):
+        refusals |= {PayloadTooLarge, UnsupportedMediaType}
+
+    def declare(function: Any) -> Any:
+        return decorator(
+            path,
+            name=function.__name__,
+            operation_id=function.__name__,
+            status_code=status_code,
+            responses=problems(*sorted(refusals, key=lambda refusal: refusal.code)),
+            opt={"access": access, "query": query},
+            raises=None,
+            **options,
+        )(function)
+
+    return declare
+
+
+def get(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
+    """A reading route; HEAD works there too."""
+    return _route(litestar.get, path, access, **options)
+
+
+def post(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
+    """A creating or acting route."""
+    return _route(litestar.post, path, access, **options)
+
+
+def patch(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
+    """A changing route, by JSON Merge Patch (RFC 7396)."""
+    return _route(litestar.patch, path, access, **options)
+
+
+def delete(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
+    """A deleting route."""
+    return _route(litestar.delete, path, access, **options)
+
+
+def handlers(app: litestar.Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
+    """Every handler of the API with its path, without those that Litestar adds for OPTIONS."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if isinstance(handler, HTTPRouteHandler) and handler.http_methods != {"OPTIONS"}:
+                yield route.path, handler
+
+
+def plan_routes(app: litestar.Litestar) -> None:
+    """Give every handler its plan.
+
+    Raises:
+        UndeclaredRoute: a route lacks its policy, or needs a token but names no scope.
+    """
+    for path, handler in handlers(app):
+        access = handler.opt.get("access")
+        if not isinstance(access, Access) or (access.policy is not Policy.PUBLIC and access.scope is None):
+            message = f"{sorted(handler.http_methods)} {path} declares no policy or no scope"
+            raise UndeclaredRoute(message)
+        body = handler.parsed_fn_signature.parameters.get("data")
+        reads_body = not handler.http_methods <= {"GET", "DELETE"}
+        handler.opt["plan"] = Plan(
+            access,
+            Model(handler.opt["query"], in_="query"),
+            Model(body.annotation if body else NoBody) if reads_body else None,
+            "PATCH" in handler.http_methods,
+        )

@@ -1,0 +1,33 @@
+"""What an event is: a fact in the past tense, told once, in the transaction that made it true."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Change(Struct, frozen=True):
+    """A field before and after."""
+
+    old: Any
+    new: Any
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """A fact about one subject; features subclass it and set `type`, `<subject>.<past tense>`."""
+
+    type: ClassVar[str]
+
+    subject_id: UUID
+    subject_key: str | None = None
+    subject_version: int
+    project_id: UUID | None = None
+    changes: dict[str, Change] = {}
+    data: dict[str, Any] = {}
+
+    @property
+    def subject_type(self) -> str:
+        """`task` of `task.created`."""
+        return self.type.partition(".")[0]

@@ -1,0 +1,70 @@
+"""The ports that every feature shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.kernel.actor import Actor, Trace
+    from service.kernel.events import Event
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Tells the time; injected so that tests move it."""
+
+    def now(self) -> datetime:
+        """This instant, in UTC."""
+        ...
+
+
+@runtime_checkable
+class Ids(Protocol):
+    """Makes identifiers."""
+
+    def new(self) -> UUID:
+        """A UUIDv7 (RFC 9562 §5.7) greater than every earlier one of this process."""
+        ...
+
+
+@runtime_checkable
+class UnitOfWork(Protocol):
+    """Runs a use case as one transaction."""
+
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of `work`, committed; joins the transaction that is already open, if one is.
+
+        `work` may run up to three times (serialization failures), so it must start from its arguments each time.
+
+        Raises:
+            Unavailable: the database is away or too busy, or the outcome is unknown.
+        """
+        ...
+
+
+@runtime_checkable
+class Outbox(Protocol):
+    """Where events are written, in the transaction of the change that they tell of."""
+
+    async def publish(self, actor: Actor, *events: Event) -> None:
+        """Write the events; outside a unit of work this is a programming error."""
+        ...
+
+
+@runtime_checkable
+class Authenticator(Protocol):
+    """Finds out who stands behind a token."""
+
+    async def authenticate(self, token: str, trace: Trace) -> Actor:
+        """The actor of a live session.
+
+        Raises:
+            Unauthenticated: the token is wrong, expired or revoked, or its session or user is gone.
+        """
+        ...

@@ -1,0 +1,18 @@
+"""The one Piccolo app: every table of the service, and one linear history of migrations."""
+
+from piccolo.conf.apps import AppConfig
+
+from service.adapters.database.migrations import APP_NAME, FOLDER
+from service.adapters.outbox import EpochRow, EventRow
+from service.features.accounts.tables import OneTimeTokenRow, UserRow
+from service.features.projects.tables import MembershipRow, ProjectRow
+from service.features.sessions.tables import SessionRow
+from service.features.tasks.tables import TaskRow
+
+TABLES = [EpochRow, EventRow, UserRow, OneTimeTokenRow, SessionRow, ProjectRow, MembershipRow, TaskRow]
+
+APP_CONFIG = AppConfig(
+    app_name=APP_NAME,
+    migrations_folder_path=str(FOLDER),
+    table_classes=[*TABLES],
+)

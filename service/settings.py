@@ -1,0 +1,206 @@
+"""Every setting of the service: one frozen Struct per topic, and how the environment fills them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "WORKLANE_"
+# The one name that is not ours: every platform hands a database over under it.
+DATABASE_URL = "DATABASE_URL"
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class InvalidSettings(Exception):
+    """The environment holds settings that can't be used; the message has one line per setting."""
+
+
+class Database(Struct, frozen=True, forbid_unknown_fields=True):
+    """How to reach PostgreSQL, and how long to wait for it."""
+
+    url: str | None = None
+    "PostgreSQL to use, `postgresql://user:password@host:port/name`. Without it `serve` runs one of its own in the data folder."
+    pool_size: Annotated[int, Meta(ge=1, le=200)] = 6
+    "Connections per server process; more than 4 to 10 on two cores only costs."
+    acquire_timeout: timedelta = timedelta(seconds=1)
+    "How long a request waits for a free connection before it is answered 503."
+    statement_timeout: timedelta = timedelta(seconds=5)
+    "PostgreSQL ends a statement that runs longer."
+    lock_timeout: timedelta = timedelta(seconds=2)
+    "PostgreSQL ends a statement that waits longer for a lock."
+    statement_cache_size: Annotated[int, Meta(ge=0)] = 1024
+    "Prepared statements kept per connection; 0 behind pgbouncer in transaction mode."
+
+
+class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a password must be, and what its hash costs."""
+
+    min_length: Annotated[int, Meta(ge=8, le=64)] = 8
+    "Shortest password accepted, in code points. NIST SP 800-63B-4 asks 15 where the password is the only factor."
+    memory_kib: Annotated[int, Meta(ge=7168)] = 19456
+    "Argon2id memory per hash, in KiB (OWASP: 19 MiB with two passes)."
+    iterations: Annotated[int, Meta(ge=1, le=20)] = 2
+    "Argon2id passes over that memory."
+    queue_seconds: Annotated[float, Meta(gt=0, le=30)] = 3.0
+    "Hashing work that may wait before a login is answered 503, in seconds."
+
+
+class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a login lasts."""
+
+    access_token_lifetime: timedelta = timedelta(minutes=10)
+    "Lifetime of an access token."
+    idle_lifetime: timedelta = timedelta(days=14)
+    "A session that is not refreshed for this long ends."
+    lifetime: timedelta = timedelta(days=30)
+    "A session ends after this long, however much it is used."
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything an operator can set."""
+
+    host: str = "127.0.0.1"
+    "Address that `serve` listens on."
+    port: Port = 8000
+    "Port that `serve` listens on."
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    "Server processes; one per core."
+    data_dir: Path = Path(".worklane")
+    "Folder for the embedded PostgreSQL and its signing keys."
+    public_url: str | None = None
+    "Address that clients use, for links in mails. Without it: `http://HOST:PORT`."
+    allowed_hosts: tuple[str, ...] = ()
+    "Further values of the Host header that are answered, comma separated; loopback names and the host of PUBLIC_URL always are."
+    keys_file: Path | None = None
+    "Signing key ring made by `worklane keys create`. Made in the data folder where the database is embedded, required otherwise."
+    registration: Literal["open", "closed"] = "open"
+    "`closed`: only an admin creates accounts."
+    rate_limits: Literal["on", "off"] = "on"
+    "`off` for tests and benchmarks."
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    "Least severe message that is logged."
+    database: Database = field(default_factory=Database)
+    "See Database."
+    passwords: Passwords = field(default_factory=Passwords)
+    "See Passwords."
+    sessions: Sessions = field(default_factory=Sessions)
+    "See Sessions."
+
+    @property
+    def key_ring(self) -> Path:
+        """Where the signing keys are."""
+        return self.keys_file or self.data_dir / "keys.json"
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach this service; never taken from a request."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", text)
+    if match is None:
+        message = "expected a duration such as 500ms, 5s, 10m, 12h or 30d"
+        raise ValueError(message)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _parse(text: str, type_: Any) -> Any:
+    """The value of `text` as `type_`; lists are comma separated.
+
+    Raises:
+        ValueError: the text is not of that type (msgspec's ValidationError is one).
+    """
+    if get_origin(type_) is Annotated and get_args(type_)[0] is timedelta:
+        type_ = timedelta
+    if type_ is timedelta:
+        return _duration(text)
+    if type_ in (Path, Path | None):
+        return Path(text).expanduser()
+    if get_origin(type_) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return msgspec.convert(text, type_, strict=False)
+
+
+def variables(struct: type[Struct] = Settings, path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+    """Each setting as (name of its variable, path of fields, type)."""
+    for name, type_ in get_type_hints(struct, include_extras=True).items():
+        if isinstance(type_, type) and issubclass(type_, Struct):
+            yield from variables(type_, (*path, name))
+        elif (*path, name) == ("database", "url"):
+            yield DATABASE_URL, (*path, name), type_
+        else:
+            yield PREFIX + "__".join((*path, name)).upper(), (*path, name), type_
+
+
+# Only these hold secrets, so only these can come from a file that a secret store mounts.
+SECRETS = (DATABASE_URL,)
+
+
+def _read(name: str, environ: Mapping[str, str], problems: list[str]) -> str | None:
+    text = environ.get(name)
+    file = environ.get(name + "_FILE") if name in SECRETS else None
+    if file is None:
+        return text or None
+    if text:
+        problems.append(f"{name} and {name}_FILE are both set: keep one.")
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        problems.append(f"{name}_FILE: can't read {file}: {error.strerror}.")
+        return None
+
+
+def _hint(name: str, text: str) -> str:
+    if name == "WORKLANE_PORT" and text.startswith("tcp://"):
+        return " Kubernetes sets this beside a Service named worklane: set enableServiceLinks: false in the pod."
+    return ""
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` asks for; an empty variable counts as absent.
+
+    Raises:
+        InvalidSettings: unknown variables or unusable values, all of them at once.
+    """
+    known = {name: (path, type_) for name, path, type_ in variables()}
+    accepted = {*known, *(name + "_FILE" for name in SECRETS)}
+    problems = [
+        f"{name} is no setting of Worklane; .env.example lists them all."
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in accepted
+    ]
+    values: dict[str, Any] = {}
+    for name, (path, type_) in known.items():
+        text = _read(name, environ, problems)
+        if text is None:
+            continue
+        try:
+            value = _parse(text, type_)
+        except ValueError as error:
+            shown = "" if name in SECRETS else f"={text}"
+            problems.append(f"{name}{shown}: {error}.{_hint(name, text)}")
+            continue
+        topic = values
+        for part in path[:-1]:
+            topic = topic.setdefault(part, {})
+        topic[path[-1]] = value
+    if problems:
+        raise InvalidSettings("\n".join(problems))
+    return msgspec.convert(values, Settings)

@@ -1,0 +1,107 @@
+"""How a feature plugs into the application: its controllers, and what they have injected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidationMarker
+from litestar.plugins import InitPlugin
+from msgspec import Struct
+
+from service.adapters.database import Database
+from service.adapters.passwords import Argon2Passwords
+from service.adapters.tokens import AccessTokens
+from service.kernel.ports import Clock, Ids, Outbox
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import timedelta
+
+    from litestar.config.app import AppConfig
+    from litestar.types import ControllerRouterHandler
+
+T = TypeVar("T")
+
+# What handlers declare for a port: the name says which, and Litestar need not check our own object at every request.
+Injected: TypeAlias = NamedDependency[Annotated[T, SkipValidationMarker()]]
+
+
+class Ports(Struct):
+    """The technology that the features run on; composition.py fills it, tests replace what they must."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    database: Database
+    outbox: Outbox
+    passwords: Argon2Passwords
+    access_tokens: AccessTokens
+
+
+class Provided:
+    """What the features have provided so far, by name; later ones build on earlier ones."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, object] = {}
+
+    def update(self, objects: Mapping[str, object]) -> None:
+        """Add what a feature provides.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+        if taken := self._objects.keys() & objects.keys():
+            message = f"two features provide {sorted(taken)}"
+            raise ValueError(message)
+        self._objects.update(objects)
+
+    def __getitem__(self, key: tuple[str, type[T]]) -> T:
+        name, type_ = key
+        found = self._objects[name]
+        if not isinstance(found, type_):
+            message = f"{name} is no {type_.__name__}"
+            raise TypeError(message)
+        return found
+
+
+class Job(Struct, frozen=True):
+    """Something that the worker does again and again; it must bear to run in two workers at once."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], Awaitable[object]]
+
+
+def no_jobs(_ports: Ports, _provided: Provided) -> Sequence[Job]:
+    """For a feature that leaves the worker nothing to do."""
+    return ()
+
+
+class Feature(Struct, frozen=True):
+    """The table of contents of a feature."""
+
+    name: str
+    controllers: tuple[type[Any], ...]
+    provide: Callable[[Ports, Provided], Mapping[str, object]]
+    jobs: Callable[[Ports, Provided], Sequence[Job]] = no_jobs
+
+
+class FeaturePlugin(InitPlugin):
+    """Registers a feature with Litestar."""
+
+    def __init__(self, feature: Feature, ports: Ports, provided: Provided) -> None:
+        self._controllers: Sequence[ControllerRouterHandler] = feature.controllers
+        self._objects = dict(feature.provide(ports, provided))
+        provided.update(self._objects)
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the feature's routes and dependencies."""
+        app_config.route_handlers.extend(self._controllers)
+        app_config.dependencies.update({name: _constant(value) for name, value in self._objects.items()})
+        return app_config
+
+
+def _constant(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)

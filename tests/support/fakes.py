@@ -1,0 +1,87 @@
+"""The shared ports, as fakes that a test can look into."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from service.kernel.actor import Actor, Trace
+from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from service.kernel.events import Event
+
+T = TypeVar("T")
+
+
+class FakeClock(Clock):
+    """Stands still until a test moves it; starts at the present, since PostgreSQL's own clock is not ours to move."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, by: timedelta) -> None:
+        self.time += by
+
+
+class FakeIds(Ids):
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def new(self) -> UUID:
+        self.last += 1
+        return UUID(int=self.last)
+
+
+class FakeUnitOfWork(UnitOfWork):
+    """Runs the work and remembers how it ended."""
+
+    def __init__(self) -> None:
+        self.committed = 0
+        self.rolled_back = 0
+
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            result = await work()
+        except BaseException:
+            self.rolled_back += 1
+            raise
+        self.committed += 1
+        return result
+
+
+class FakeOutbox(Outbox):
+    """Keeps what was published."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def publish(self, actor: Actor, *events: Event) -> None:
+        self.events += events
+
+    @property
+    def types(self) -> list[str]:
+        """The types of the events, in their order."""
+        return [event.type for event in self.events]
+
+
+def an_actor(number: int = 1, *, is_admin: bool = False) -> Actor:
+    """Somebody who is signed in."""
+    user_id = UUID(int=1_000_000 + number)
+    return Actor(
+        "user",
+        Trace(f"request-{number:04}"),
+        user_id,
+        UUID(int=2_000_000 + number),
+        is_admin,
+        f"u{number}@example.com",
+        f"User {number}",
+    )
