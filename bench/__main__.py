@@ -24,8 +24,8 @@ def main() -> None:
         with environment(port) as environ:
             if asked.profile:
                 uvloop.run(_profile(environ, asked))
-    except Unexpected as error:
-        sys.exit(f"bench: {error}")
+    except* Unexpected as errors:  # Litestar's lifespan wraps what passes through it.
+        sys.exit(f"bench: {errors.exceptions[0]}")
 
 
 def _parser() -> argparse.ArgumentParser:

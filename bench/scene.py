@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -18,8 +19,10 @@ from msgspec import Struct
 
 from bench.asgi import Request, call
 from service.adapters import embedded_postgres
+from service.adapters.database.migrations import migrate
 from service.adapters.ids import UuidIds
 from service.adapters.tokens import create_key_file
+from service.settings import Database
 from tests.support.postgres import empty_database
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ def environment(port: int) -> Iterator[dict[str, str]]:
     try:
         create_key_file(folder / "keys.json")
         with empty_database(given or _url(server), f"worklane_bench_{os.getpid()}") as url:
+            asyncio.run(migrate(Database(url=url)))
             yield {
                 "DATABASE_URL": url,
                 "WORKLANE_KEYS_FILE": str(folder / "keys.json"),

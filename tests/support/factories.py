@@ -20,7 +20,7 @@ SOME_DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def some_instant() -> datetime:
     """An instant of the year after SOME_DAY, in UTC; polyfactory would make one without an offset."""
-    return SOME_DAY + timedelta(minutes=ProjectCreateFactory.__random__.randrange(525_600))
+    return SOME_DAY + timedelta(minutes=MsgspecFactory.__random__.randrange(525_600))
 
 
 class ProjectCreateFactory(MsgspecFactory[ProjectCreate]):

@@ -45,9 +45,7 @@ async def test_a_login_hands_out_tokens_that_no_cache_keeps(api: Api) -> None:
     assert len(tokens["refresh_token"]) == 43
 
 
-async def test_the_access_token_opens_the_account_and_names_the_session(
-    api: Api, connection: asyncpg.Connection[Any]
-) -> None:
+async def test_the_access_token_opens_the_account_and_names_the_session(api: Api, connection: asyncpg.Connection[Any]) -> None:
     person = await a_user(api)
     assert made(await person.get("/users/me"))["email"] == person.user["email"]
     payload = json.loads(base64.urlsafe_b64decode(str(person.token).split(".")[1] + "=="))
@@ -77,9 +75,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_bytes(api: A
     assert person.user["email"] not in json.dumps(problem)
 
 
-async def test_a_wrong_password_and_an_unknown_address_cost_the_same_work(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wrong_password_and_an_unknown_address_cost_the_same_work(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     person = await a_user(api)
     work: list[object] = []
     original = PasswordHasher.verify
@@ -140,9 +136,7 @@ async def test_a_login_renews_a_hash_of_older_parameters(api: Api, connection: a
         ({"email": "a@example.com", "password": "x", "role": "admin"}, {"/role": "unknown"}),
     ],
 )
-async def test_a_login_that_can_t_be_one_names_every_wrong_field(
-    api: Api, body: dict[str, Any], wrong: dict[str, str]
-) -> None:
+async def test_a_login_that_can_t_be_one_names_every_wrong_field(api: Api, body: dict[str, Any], wrong: dict[str, str]) -> None:
     assert wrong_fields(refused(await api.post("/auth/login", body), 422, "validation_failed")) == wrong
 
 
@@ -220,7 +214,9 @@ async def test_logins_and_logouts_are_told_as_events(api: Api, connection: async
 async def test_no_token_and_no_password_is_stored(api: Api, connection: asyncpg.Connection[Any]) -> None:
     person = await a_user(api)
     tokens = made(await api.post("/auth/login", credentials(person)))
-    rows = await connection.fetch("SELECT row_to_json(s)::text FROM sessions s UNION ALL SELECT row_to_json(e)::text FROM events e")
+    rows = await connection.fetch(
+        "SELECT row_to_json(s)::text FROM sessions s UNION ALL SELECT row_to_json(e)::text FROM events e"
+    )
     stored = "".join(row[0] for row in rows) + str(await connection.fetchval("SELECT row_to_json(u)::text FROM users u"))
     for secret in (PASSWORD, tokens["access_token"], tokens["refresh_token"]):
         assert secret not in stored
