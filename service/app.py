@@ -17,6 +17,7 @@ from service.http.edge import AllowedHosts, Edge
 from service.http.openapi import describe
 from service.http.problems import API, HANDLERS
 from service.http.requests import ApiRequest, admission
+from service.http.responses import Response
 from service.http.routes import plan_routes
 from service.kernel.ports import Authenticator
 from service.settings import load_settings
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
         path=API,
         plugins=plugins,
         request_class=ApiRequest,
+        response_class=Response,
         before_request=admission(provided["authenticator", Authenticator]),  # type: ignore[type-abstract, arg-type]
         exception_handlers=HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,
@@ -59,9 +61,7 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     app.state.ports = ports
     # Built when somebody asks for it: most processes are never asked.
     app.state.openapi = cache(lambda: describe(app, settings.base_url))
-    app.asgi_handler = Edge(
-        app.asgi_handler, app, AllowedHosts(settings.base_url, settings.allowed_hosts), lambda: str(ports.ids.new())
-    )
+    app.asgi_handler = Edge(app.asgi_handler, app, AllowedHosts(settings.base_url, settings.allowed_hosts))
     return app
 
 

@@ -56,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("path", metavar="PATH", nargs="?", type=Path, help="default: WORKLANE_KEYS_FILE, or the data folder's")
     create.add_argument("--algorithm", choices=("HS256", "EdDSA"), default="HS256", help="default: %(default)s")
     create.set_defaults(run=_create_keys)
+    rotate = keys.add_parser("rotate", help="add a signing key; sessions go on, and running servers notice")
+    rotate.add_argument("path", metavar="PATH", nargs="?", type=Path, help="default: WORKLANE_KEYS_FILE, or the data folder's")
+    rotate.add_argument("--algorithm", choices=("HS256", "EdDSA"), help="default: that of the newest key")
+    rotate.set_defaults(run=_rotate_keys)
     return parser
 
 
@@ -104,6 +108,18 @@ def _create_keys(settings: Settings, asked: argparse.Namespace) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_key_file(path, asked.algorithm)
     print(f"Wrote {path}: keep it secret, keep a copy, and set WORKLANE_KEYS_FILE to it.")
+
+
+def _rotate_keys(settings: Settings, asked: argparse.Namespace) -> None:
+    from service.adapters.clock import SystemClock
+    from service.adapters.key_file import rotate_key_file
+    from service.adapters.tokens import LEEWAY
+
+    path: Path = asked.path or settings.key_ring
+    now, tokens_live = SystemClock().now(), settings.sessions.access_token_lifetime + LEEWAY
+    kid = rotate_key_file(path, now, tokens_live, asked.algorithm)
+    print(f"{path}: key {kid} signs from now on; the keys before it verify until {now + tokens_live:%H:%M:%S} UTC.")
+    print("Servers that read this very file notice by themselves; give copies of it to others within 10 s.")
 
 
 def _operators_mistake(error: Exception) -> str | None:

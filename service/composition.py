@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from service.adapters.clock import SystemClock
 from service.adapters.database import Database
 from service.adapters.ids import UuidIds
+from service.adapters.key_ring import FollowedKeyRing
+from service.adapters.mail import mailer
 from service.adapters.outbox import PostgresOutbox
 from service.adapters.passwords import Argon2Passwords
-from service.adapters.tokens import AccessTokens, KeyRing
+from service.adapters.tokens import AccessTokens
+from service.features import FEATURES
 from service.features.accounts.feature import administrators
 from service.kernel.actor import Actor
-from service.wiring import Ports
+from service.wiring import Ports, subscribers_by_event
 
 if TYPE_CHECKING:
     from service.kernel.ports import Clock
@@ -33,9 +36,13 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Ports:
         clock=clock,
         ids=ids,
         database=database,
-        outbox=PostgresOutbox(database, clock, ids),
+        outbox=PostgresOutbox(database, clock, ids, subscribers_by_event(FEATURES)),
         passwords=Argon2Passwords(settings.passwords),
-        access_tokens=AccessTokens(KeyRing.load(settings.key_ring), settings.base_url, settings.sessions.access_token_lifetime),
+        # Instances without a public address differ in their own, and must accept each other's tokens all the same.
+        access_tokens=AccessTokens(
+            FollowedKeyRing(settings.key_ring), settings.public_url or "worklane", settings.sessions.access_token_lifetime
+        ),
+        mailer=mailer(settings, clock),
     )
 
 

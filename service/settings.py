@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NewType, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -18,6 +21,8 @@ PREFIX = "WORKLANE_"
 DATABASE_URL = "DATABASE_URL"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
+SmtpUrl = NewType("SmtpUrl", str)
+Sender = NewType("Sender", str)
 
 
 class InvalidSettings(Exception):
@@ -75,17 +80,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     "Server processes; one per core."
     data_dir: Path = Path(".worklane")
-    "Folder for the embedded PostgreSQL and its signing keys."
+    "Folder for the embedded PostgreSQL, its signing keys, and mail that no server takes."
     public_url: str | None = None
     "Address that clients use, for links in mails. Without it: `http://HOST:PORT`."
     allowed_hosts: tuple[str, ...] = ()
     "Further values of the Host header that are answered, comma separated; loopback names and the host of PUBLIC_URL always are."
     keys_file: Path | None = None
     "Signing key ring made by `worklane keys create`. Made in the data folder where the database is embedded, required otherwise."
+    smtp_url: SmtpUrl | None = None
+    "Mail server, `smtp://user:password@host:587` or `smtps://…:465`. Without it mails are files in the data folder's `mail/`."
+    mail_from: Sender | None = None
+    "Sender of mails, `Name <address>`. Without it: `Worklane <worklane@HOST>` with the host of PUBLIC_URL."
     registration: Literal["open", "closed"] = "open"
     "`closed`: only an admin creates accounts."
     rate_limits: Literal["on", "off"] = "on"
-    "`off` for tests and benchmarks."
+    "`off` for tests and benchmarks; there are no limits per caller yet."
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     "Least severe message that is logged."
     database: Database = field(default_factory=Database)
@@ -108,6 +117,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
+    @property
+    def mail_sender(self) -> str:
+        """Whom mails come from."""
+        if self.mail_from is not None:
+            return self.mail_from
+        host = urlsplit(self.base_url).hostname or self.host
+        # RFC 5321 §4.1.3: how an address literal of IPv6 is written.
+        return f"Worklane <worklane@[IPv6:{host}]>" if ":" in host else f"Worklane <worklane@{host}>"
+
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -120,7 +138,46 @@ def _duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def _parse(text: str, type_: Any) -> Any:
+def _smtp_url(text: str) -> SmtpUrl:
+    expected = "expected smtp://user:password@host:port or smtps://…, with %XX for characters that have a meaning in addresses"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+    except ValueError as error:
+        # It may quote the password.
+        raise ValueError(expected) from error
+    if not usable or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(expected)
+    return SmtpUrl(text)
+
+
+def _sender(text: str) -> Sender:
+    expected = "expected one address, such as Worklane <worklane@example.org>"
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["From"] = text
+    except (ValueError, IndexError) as error:
+        # IndexError is what CPython 3.11 makes of `a@`.
+        raise ValueError(expected) from error
+    header = message["From"]
+    if header.defects or len(header.addresses) != 1 or not header.addresses[0].domain:
+        raise ValueError(expected)
+    return Sender(text)
+
+
+_READERS = {SmtpUrl | None: _smtp_url, Sender | None: _sender}
+
+
+def _postgres_url(text: str) -> str:
+    parts = urlsplit(text)
+    # Asked for here, since a port that is no number is only noticed when it is read.
+    if parts.scheme not in ("postgresql", "postgres") or parts.port == 0:
+        message = "expected postgresql://user:password@host:port/name"
+        raise ValueError(message)
+    return text
+
+
+def _parse(text: str, type_: Any, path: tuple[str, ...] = ()) -> Any:
     """The value of `text` as `type_`; lists are comma separated.
 
     Raises:
@@ -130,6 +187,10 @@ def _parse(text: str, type_: Any) -> Any:
         type_ = timedelta
     if type_ is timedelta:
         return _duration(text)
+    if type_ in _READERS:
+        return _READERS[type_](text)
+    if path == ("database", "url"):
+        return _postgres_url(text)
     if type_ in (Path, Path | None):
         return Path(text).expanduser()
     if get_origin(type_) is tuple:
@@ -149,7 +210,7 @@ def variables(struct: type[Struct] = Settings, path: tuple[str, ...] = ()) -> It
 
 
 # Only these hold secrets, so only these can come from a file that a secret store mounts.
-SECRETS = (DATABASE_URL,)
+SECRETS = (DATABASE_URL, "WORKLANE_SMTP_URL")
 
 
 def _read(name: str, environ: Mapping[str, str], problems: list[str]) -> str | None:
@@ -192,7 +253,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         if text is None:
             continue
         try:
-            value = _parse(text, type_)
+            value = _parse(text, type_, path)
         except ValueError as error:
             shown = "" if name in SECRETS else f"={text}"
             problems.append(f"{name}{shown}: {error}.{_hint(name, text)}")

@@ -12,15 +12,19 @@ from msgspec import Struct
 from service.adapters.database import Database
 from service.adapters.passwords import Argon2Passwords
 from service.adapters.tokens import AccessTokens
+from service.kernel.mail import Mailer
 from service.kernel.ports import Clock, Ids, Outbox
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from litestar.config.app import AppConfig
     from litestar.types import ControllerRouterHandler
+
+    from service.adapters.outbox.relay import Handler
+    from service.kernel.events import Event
 
 T = TypeVar("T")
 
@@ -38,6 +42,7 @@ class Ports(Struct):
     outbox: Outbox
     passwords: Argon2Passwords
     access_tokens: AccessTokens
+    mailer: Mailer
 
 
 class Provided:
@@ -79,6 +84,13 @@ def no_jobs(_ports: Ports, _provided: Provided) -> Sequence[Job]:
     return ()
 
 
+class Subscription(Struct, frozen=True):
+    """Events that a feature acts on once they are committed; each is told at least once, so a repetition must do no harm."""
+
+    events: tuple[type[Event], ...]
+    handler: Callable[[Ports, Provided], Handler]
+
+
 class Feature(Struct, frozen=True):
     """The table of contents of a feature."""
 
@@ -86,6 +98,27 @@ class Feature(Struct, frozen=True):
     controllers: tuple[type[Any], ...]
     provide: Callable[[Ports, Provided], Mapping[str, object]]
     jobs: Callable[[Ports, Provided], Sequence[Job]] = no_jobs
+    # By the subscriber's name, under which its deliveries are stored: a renamed one never gets those of before.
+    subscriptions: Mapping[str, Subscription] = {}
+
+
+def subscribers_by_event(features: Iterable[Feature]) -> dict[str, tuple[str, ...]]:
+    """Who wants to be told, by the type of event.
+
+    Raises:
+        ValueError: two features have a subscriber of the same name.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    names: set[str] = set()
+    for feature in features:
+        if taken := names & feature.subscriptions.keys():
+            message = f"two features subscribe as {sorted(taken)}"
+            raise ValueError(message)
+        names.update(feature.subscriptions)
+        for name, subscription in feature.subscriptions.items():
+            for event in subscription.events:
+                found[event.type] = (*found.get(event.type, ()), name)
+    return found
 
 
 class FeaturePlugin(InitPlugin):

@@ -1,4 +1,4 @@
-"""The worker: what the service does without being asked, the features' periodic jobs."""
+"""The worker: what the service does without being asked, deliveries of events and the features' periodic jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from service.adapters.database.listen import NotificationHub
 from service.adapters.logs import configure_logs
+from service.adapters.outbox.relay import Relay
+from service.adapters.outbox.statements import CHANNEL
 from service.composition import compose
 from service.features import FEATURES
 from service.kernel.errors import Unavailable
@@ -16,6 +19,7 @@ from service.wiring import Provided
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from service.adapters.outbox.relay import Handler
     from service.settings import Settings
     from service.wiring import Job, Ports
 
@@ -26,27 +30,34 @@ _RETRY_SECONDS = 5.0
 
 
 async def run(settings: Settings) -> None:
-    """Do every job at its pace until cancelled; a missing database is waited for."""
+    """Deliver events as they come and do every job at its pace until cancelled; a missing database is waited for."""
     configure_logs(settings.log_level)
     ports = compose(settings)
+    relay, jobs = work(ports)
+    hub = NotificationHub(settings.database)
+    hub.listen(CHANNEL, relay.wake)
     await ports.database.open()
     try:
         async with asyncio.TaskGroup() as group:
-            for job in jobs(ports):
+            group.create_task(relay.run())
+            group.create_task(hub.run())
+            for job in jobs:
                 group.create_task(_repeat(job))
     finally:
         await ports.database.close()
         ports.passwords.close()
 
 
-def jobs(ports: Ports) -> Sequence[Job]:
-    """The jobs of all features."""
+def work(ports: Ports) -> tuple[Relay, Sequence[Job]]:
+    """The relay to the subscribers of all features, and the jobs of all features."""
     provided = Provided()
-    found: list[Job] = []
+    handlers: dict[str, Handler] = {}
+    jobs: list[Job] = []
     for feature in FEATURES:
         provided.update(feature.provide(ports, provided))
-        found += feature.jobs(ports, provided)
-    return found
+        handlers |= {name: each.handler(ports, provided) for name, each in feature.subscriptions.items()}
+        jobs += feature.jobs(ports, provided)
+    return Relay(ports.database, ports.clock, handlers), jobs
 
 
 async def _repeat(job: Job) -> None:
@@ -57,6 +68,6 @@ async def _repeat(job: Job) -> None:
         except Unavailable as refusal:
             log.warning("job_postponed", job=job.name, reason=refusal.detail)
             seconds = min(seconds, _RETRY_SECONDS)
-        except Exception as error:  # noqa: BLE001  (one job's fault must not stop the others)
-            log.error("job_failed", job=job.name, exc_info=error)
+        except Exception as error:
+            log.exception("job_failed", job=job.name, exc_info=error)
         await asyncio.sleep(seconds)

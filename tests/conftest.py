@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+import structlog
 from litestar.testing import AsyncTestClient
 
 from service.adapters.database import Database
@@ -33,7 +34,7 @@ _SERVER = pytest.StashKey[str]()
 _KIND = pytest.StashKey[str]()
 _OPEN = pytest.StashKey[ExitStack]()
 # Of the folder a test is in, and of its file where the folder holds several kinds.
-_MARKERS = {"kernel": "unit", "support": "unit", "http": "unit", "adapters": "integration", "flow": "flow"}
+_MARKERS = {"kernel": "unit", "support": "unit", "http": "api", "adapters": "integration", "flow": "flow"}
 _FILE_MARKERS = {
     "test_domain": "unit",
     "test_schemas": "unit",
@@ -78,8 +79,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(root)
-        marker = _FILE_MARKERS.get(place.stem) or _MARKERS.get(place.parts[0], "unit")
+        of_file = (marker for stem, marker in _FILE_MARKERS.items() if place.stem.startswith(stem))
+        marker = next(of_file, None) or _MARKERS.get(place.parts[0], "unit")
         item.add_marker(marker)
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """Leave the logs as they were: making an application sets them for the whole process."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

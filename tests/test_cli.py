@@ -107,6 +107,29 @@ def test_an_existing_key_ring_is_never_overwritten(capsys: pytest.CaptureFixture
     assert key_file.read_bytes() == before
 
 
+def test_a_rotated_ring_has_a_new_key_beside_the_old_one(capsys: pytest.CaptureFixture[str], key_file: Path) -> None:
+    (before,) = json.loads(key_file.read_text(encoding="utf-8"))["keys"]
+    cli.main(["keys", "rotate", str(key_file), "--algorithm", "EdDSA"])
+    old, new = json.loads(key_file.read_text(encoding="utf-8"))["keys"]
+    assert (old["kid"], new["algorithm"]) == (before["kid"], "EdDSA")
+    told = capsys.readouterr().out
+    assert new["kid"] in told
+    assert str(key_file) in told
+    assert not any(secret in told for secret in (old["secret"], new["private"]))
+
+
+def test_the_data_folder_s_ring_is_rotated_unless_told_otherwise(tmp_path: Path) -> None:
+    cli.main(["keys", "create"])
+    cli.main(["keys", "rotate"])
+    assert len(json.loads((tmp_path / "data" / "keys.json").read_text(encoding="utf-8"))["keys"]) == 2
+
+
+def test_a_ring_that_is_not_there_is_not_rotated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, line = refused(capsys, "keys", "rotate", str(tmp_path / "none.json"))
+    assert code == 1
+    assert "worklane keys create" in line
+
+
 def test_a_key_ring_in_a_folder_that_is_a_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, line = refused(capsys, "keys", "create", str(tmp_path / "file" / "keys.json"))

@@ -1,19 +1,22 @@
-"""The ring of keys that sign access tokens: a JSON file, who may read it, and what it may hold."""
+"""The ring of keys that sign access tokens: what its file may hold, who may read it, and how a change of it is noticed."""
 
 from __future__ import annotations
 
+import hmac
 import os
-import secrets
 import stat
-from base64 import b64decode, urlsafe_b64encode
+import time
+from base64 import b64decode
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Meta, Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 Algorithm: TypeAlias = Literal["HS256", "EdDSA"]
@@ -22,13 +25,19 @@ Algorithm: TypeAlias = Literal["HS256", "EdDSA"]
 KEY_BYTES = 32
 # A ring of a few keys has some hundred bytes; what is larger is another file.
 _LONGEST_FILE = 64 * 1024
+# How often a process that meets no unknown key looks whether its file was replaced.
+_LOOK_SECONDS = 1.0
+
+log = structlog.get_logger("keys")
 
 
 class InvalidKeys(Exception):
     """The key file can't be used; the message is one line for the operator."""
 
 
-class _StoredKey(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class StoredKey(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A key as the file holds it: `secret` for HS256, `private` for EdDSA, both base64url."""
+
     kid: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
     algorithm: Algorithm
     secret: str | None = None
@@ -37,16 +46,18 @@ class _StoredKey(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only
     verify_until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-class _StoredRing(Struct, forbid_unknown_fields=True):
-    keys: list[_StoredKey]
+class StoredRing(Struct, forbid_unknown_fields=True):
+    """The whole file; the newest key stands last."""
+
+    keys: list[StoredKey]
 
 
 class Key:
     """One key, and until when it signs and verifies (None: no end); no Struct, whose repr would show the secret."""
 
-    __slots__ = ("algorithm", "kid", "sign_until", "signing", "verify_until", "verifying")
+    __slots__ = ("algorithm", "kid", "refresh_key", "sign_until", "signing", "verify_until", "verifying")
 
-    def __init__(self, stored: _StoredKey) -> None:
+    def __init__(self, stored: StoredKey) -> None:
         self.kid = stored.kid
         self.algorithm: Algorithm = stored.algorithm
         self.sign_until = stored.sign_until
@@ -54,13 +65,16 @@ class Key:
         self.signing: bytes | Ed25519PrivateKey
         self.verifying: bytes | Ed25519PublicKey
         if stored.algorithm == "HS256":
-            self.signing = self.verifying = _octets(stored.kid, "secret", stored.secret, stored.private)
+            octets = _octets(stored.kid, "secret", stored.secret, stored.private)
+            self.signing = self.verifying = octets
         else:
             octets = _octets(stored.kid, "private", stored.private, stored.secret)
             if len(octets) != KEY_BYTES:
                 raise InvalidKeys(f"key {stored.kid}: an Ed25519 private key has {KEY_BYTES} bytes, not {len(octets)}")
             self.signing = Ed25519PrivateKey.from_private_bytes(octets)
             self.verifying = self.signing.public_key()
+        # Refresh tokens are derived with a key of their own, so that nothing is said about the one that signs.
+        self.refresh_key = hmac.digest(octets, b"worklane refresh tokens", "sha256")
 
 
 def _octets(kid: str, name: str, text: str | None, other: str | None) -> bytes:
@@ -93,14 +107,13 @@ class KeyRing:
 
     @classmethod
     def load(cls, path: Path) -> KeyRing:
-        """Read a ring that `create_key_file` or an operator wrote.
+        """Read a ring that `worklane keys` or an operator wrote.
 
         Raises:
             InvalidKeys: the file is missing, open to others, or holds something that is no usable ring.
         """
         try:
-            stored = msgspec.json.decode(_private_text(path), type=_StoredRing)
-            return cls([Key(key) for key in stored.keys])
+            return KeyRing([Key(key) for key in read_file(path).keys])
         except FileNotFoundError as error:
             raise InvalidKeys(f"{path}: there is no such key file; make one with `worklane keys create`.") from error
         except OSError as error:
@@ -118,6 +131,94 @@ class KeyRing:
         """The newest key that may sign now."""
         return next(key for key in self._newest_first if key.sign_until is None or now < key.sign_until)
 
+    def refresh_keys(self) -> list[bytes]:
+        """What refresh tokens are derived with: the newest first, then those of before, until they leave the ring."""
+        return [key.refresh_key for key in self._newest_first]
+
+    def public_keys(self, now: datetime) -> list[tuple[str, bytes]]:
+        """The kid and public key of each Ed25519 key that still verifies, the newest first."""
+        return [
+            (key.kid, key.verifying.public_bytes_raw())
+            for key in self._newest_first
+            if isinstance(key.verifying, Ed25519PublicKey) and (key.verify_until is None or now < key.verify_until)
+        ]
+
+
+class FollowedKeyRing(KeyRing):
+    """The ring of a file that is replaced while the process runs; where the new file can't be used, the ring stays as it is.
+
+    A file is read once per change of it, however often somebody asks for keys that don't exist.
+    """
+
+    def __init__(self, path: Path, timer: Callable[[], float] = time.monotonic) -> None:
+        """Read the file.
+
+        Raises:
+            InvalidKeys: see `KeyRing.load`.
+        """
+        self._path = path
+        self._timer = timer
+        # Before it is read: what changes meanwhile is noticed at the next look.
+        self._seen = _identity(path)
+        self._next_look = timer() + _LOOK_SECONDS
+        self._adopt(KeyRing.load(path))
+
+    def find(self, kid: str) -> Key | None:
+        """The key of this name; one that isn't known yet may have come with a rotation a moment ago."""
+        if self._timer() >= self._next_look:
+            self.look()
+        key = super().find(kid)
+        if key is None:
+            self.look()
+            key = super().find(kid)
+        return key
+
+    def signing_key(self, now: datetime) -> Key:
+        """The newest key that may sign now, a moment ago included."""
+        self.look()
+        return super().signing_key(now)
+
+    def refresh_keys(self) -> list[bytes]:
+        """See KeyRing; another process may have used a key that came a moment ago."""
+        self.look()
+        return super().refresh_keys()
+
+    def look(self) -> None:
+        """Read the file again if it is another one than before; asking that costs 2 µs (measured)."""
+        self._next_look = self._timer() + _LOOK_SECONDS
+        identity = _identity(self._path)
+        if identity == self._seen:
+            return
+        self._seen = identity
+        try:
+            self._adopt(KeyRing.load(self._path))
+        except InvalidKeys as error:
+            log.warning("keys_not_reloaded", reason=str(error))
+        else:
+            log.info("keys_reloaded", kids=[key.kid for key in self._newest_first])
+
+    def _adopt(self, ring: KeyRing) -> None:
+        self._keys = ring._keys  # noqa: SLF001  (of the same class)
+        self._newest_first = ring._newest_first  # noqa: SLF001
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def read_file(path: Path) -> StoredRing:
+    """What the file holds, unchecked but for its form.
+
+    Raises:
+        InvalidKeys: other users may open it.
+        OSError, msgspec.DecodeError, UnicodeDecodeError: it can't be read, or is something else.
+    """
+    return msgspec.json.decode(_private_text(path), type=StoredRing)
+
 
 def _private_text(path: Path) -> bytes:
     with path.open("rb") as file:
@@ -127,39 +228,3 @@ def _private_text(path: Path) -> bytes:
             message = f"other users of this machine may open the key file (mode {stat.S_IMODE(mode):04o}); chmod 600 it"
             raise InvalidKeys(message)
         return file.read(_LONGEST_FILE)
-
-
-def create_key_file(path: Path, algorithm: Algorithm = "HS256") -> None:
-    """Write a ring with one new key, mode 0600; a crash leaves the whole file or none.
-
-    Raises:
-        InvalidKeys: the file exists already, or can't be written.
-    """
-    octets = urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
-    key = _StoredKey(kid=secrets.token_hex(8), algorithm=algorithm)
-    if algorithm == "HS256":
-        key.secret = octets
-    else:
-        key.private = octets
-    text = msgspec.json.format(msgspec.json.encode(_StoredRing([key])), indent=2) + b"\n"
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(draft, text)
-            # A link refuses an existing name, which a rename would replace.
-            path.hardlink_to(draft)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        if path.exists():
-            raise InvalidKeys(f"{path}: there is a key file already; it is left as it is.") from error
-        raise InvalidKeys(f"{path}: the key file can't be written: {error.strerror}.") from error
-
-
-def _write(path: Path, text: bytes) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)

@@ -11,10 +11,12 @@ import jwt
 import msgspec
 from msgspec import Struct
 
-from service.adapters.key_ring import InvalidKeys, Key, KeyRing, create_key_file
+from service.adapters.key_file import create_key_file
+from service.adapters.key_ring import InvalidKeys, Key, KeyRing
 from service.kernel.errors import Unauthenticated
 
 __all__ = [
+    "LEEWAY",
     "AccessTokens",
     "Claims",
     "InvalidKeys",
@@ -28,7 +30,7 @@ __all__ = [
 _TYPE = "at+jwt"
 _AUDIENCE = "worklane"
 # Clocks of two instances, or of an instance and whoever set its time, may differ by this much.
-_LEEWAY = timedelta(seconds=10)
+LEEWAY = timedelta(seconds=10)
 # Ours have some 400 characters; a longer one is not worth parsing.
 _LONGEST = 4096
 # About 4 MB of verified tokens; the oldest makes room.
@@ -40,8 +42,8 @@ _SECRET_BYTES = 32
 class InvalidToken(Unauthenticated):
     """The access token is not ours, not whole, or no longer good."""
 
-    code = "invalid_token"
-    title = "The token is not valid"
+    code = "invalid_access_token"
+    title = "The access token is not valid"
 
 
 class Claims(Struct, frozen=True):
@@ -71,8 +73,8 @@ class AccessTokens:
         self._issuer = issuer
         self._signatures = jwt.PyJWS()
         self._payloads = msgspec.json.Decoder(_Payload)
-        # Verified tokens by their whole text, with the instant from which they are refused.
-        self._verified: dict[str, tuple[Claims, datetime]] = {}
+        # Verified tokens by their whole text, with the instant from which they are refused, and the key that vouched for them.
+        self._verified: dict[str, tuple[Claims, datetime, Key]] = {}
         self.lifetime = lifetime
 
     def issue(self, user_id: UUID, session_id: UUID, now: datetime) -> str:
@@ -97,18 +99,28 @@ class AccessTokens:
             InvalidToken: anything about it is wrong; the answer doesn't say what.
         """
         known = self._verified.get(token)
-        if known is None:
+        # After a rotation every key is another object, and may have an end now.
+        if known is None or self._ring.find(known[2].kid) is not known[2]:
+            self._verified.pop(token, None)
             known = self._decode(token, now)
             if len(self._verified) >= _REMEMBERED:
                 del self._verified[next(iter(self._verified))]
             self._verified[token] = known
-        claims, refused_from = known
+        claims, refused_from, _ = known
         if now >= refused_from:
             self._verified.pop(token, None)
             raise InvalidToken("The access token has expired; refresh it or log in again.")
         return claims
 
-    def _decode(self, token: str, now: datetime) -> tuple[Claims, datetime]:
+    def refresh_keys(self) -> list[bytes]:
+        """What refresh tokens are derived with: the newest key first, then those whose children may be asked for again."""
+        return self._ring.refresh_keys()
+
+    def public_keys(self, now: datetime) -> list[tuple[str, bytes]]:
+        """The kid and public Ed25519 key of each key that others may verify access tokens with, the newest first."""
+        return self._ring.public_keys(now)
+
+    def _decode(self, token: str, now: datetime) -> tuple[Claims, datetime, Key]:
         if len(token) > _LONGEST:
             raise InvalidToken
         try:
@@ -119,14 +131,14 @@ class AccessTokens:
             expires = datetime.fromtimestamp(payload.exp, UTC)
         except (jwt.InvalidTokenError, msgspec.DecodeError, UnicodeError, ValueError, OverflowError, OSError) as error:
             raise InvalidToken from error
-        if payload.iss != self._issuer or payload.aud != _AUDIENCE or not payload.jti or issued > now + _LEEWAY:
+        if payload.iss != self._issuer or payload.aud != _AUDIENCE or not payload.jti or issued > now + LEEWAY:
             raise InvalidToken
-        if key.sign_until is not None and issued > key.sign_until + _LEEWAY:
+        if key.sign_until is not None and issued > key.sign_until + LEEWAY:
             raise InvalidToken
-        refused_from = expires + _LEEWAY
+        refused_from = expires + LEEWAY
         if key.verify_until is not None:
             refused_from = min(refused_from, key.verify_until)
-        return Claims(payload.sub, payload.sid, expires), refused_from
+        return Claims(payload.sub, payload.sid, expires), refused_from, key
 
     def _key(self, token: str) -> Key:
         header = jwt.get_unverified_header(token)

@@ -1,9 +1,10 @@
 """The features, lower ones first: a feature may build on those before it."""
 
 from service.features.accounts.feature import FEATURE as ACCOUNTS
+from service.features.notifications.feature import FEATURE as NOTIFICATIONS
 from service.features.operations.feature import FEATURE as OPERATIONS
 from service.features.projects.feature import FEATURE as PROJECTS
 from service.features.sessions.feature import FEATURE as SESSIONS
 from service.features.tasks.feature import FEATURE as TASKS
 
-FEATURES = (OPERATIONS, ACCOUNTS, SESSIONS, PROJECTS, TASKS)
+FEATURES = (OPERATIONS, ACCOUNTS, SESSIONS, PROJECTS, TASKS, NOTIFICATIONS)

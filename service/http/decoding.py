@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -10,10 +12,13 @@ import msgspec
 from msgspec import Struct, inspect
 from msgspec.structs import fields
 
+from service.http.wording import explain, parts
 from service.kernel.errors import FieldError, Invalid, Malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from service.kernel.errors import Refusal
 
 S = TypeVar("S", bound=Struct)
 
@@ -21,22 +26,16 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 # More parameters than any route has; a flood of them is not worth parsing.
 MAX_PARAMETERS = 100
+# More unknown names than this are not listed: the answer would be a hundred times what was sent.
+MAX_UNKNOWN = 100
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive, and content with a string that never ends: a pattern that goes back over 1 MiB of quotes runs for hours.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
-# What msgspec says, as stable slugs.
-_CODES = (
-    ("of length >=", "too_short"),
-    ("of length <=", "too_long"),
-    ("` >= ", "too_small"),
-    ("` <= ", "too_large"),
-    ("out of range", "out_of_range"),
-    ("Invalid enum value", "not_allowed"),
-    ("timezone component", "offset_missing"),
-    ("Invalid", "wrong_format"),
-    ("matching regex", "wrong_format"),
-    ("Expected", "wrong_type"),
-)
+# How an instant begins; msgspec's lenient reading also takes seconds since 1970.
+_DATE = re.compile(r"\d{4}-", re.ASCII)
 
 
 class Model(Generic[S]):
@@ -55,6 +54,8 @@ class Model(Generic[S]):
         self._decoder = msgspec.json.Decoder(struct)
         self._fields = {field.encode_name: field for field in fields(struct)}
         self._checks = [(name, field.name, check) for name, field in self._fields.items() for check in _checks(field.type)]
+        self._instants = {name for name, field in self._fields.items() if _holds(field.type, inspect.DateTimeType)}
+        self._texts = {name for name, field in self._fields.items() if _holds(field.type, inspect.StrType)}
 
     def from_json(self, body: bytes) -> S:
         """The body as a Struct.
@@ -64,7 +65,7 @@ class Model(Generic[S]):
             Invalid: every field that is wrong, missing or unknown.
         """
         if not body:
-            if not any(field.required for field in self._fields.values()):
+            if not self._fields:
                 return self.struct()
             message = "The body is empty: send a JSON object."
             raise Malformed(message)
@@ -74,12 +75,12 @@ class Model(Generic[S]):
                 body.decode()
             value = self._decoder.decode(body)
         except msgspec.ValidationError as error:
-            raise Invalid(*self._errors(_plain(body), strict=True, first=error)) from error
+            raise self._refusal(body, error) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Malformed(_unreadable(error)) from error
         if errors := self._check(value):
             raise Invalid(*errors)
-        return value
+        return self._in_utc(value)
 
     def from_query(self, query: bytes) -> S:
         """The query string as a Struct.
@@ -88,23 +89,50 @@ class Model(Generic[S]):
             Malformed: the bytes are no UTF-8, or hold too many parameters.
             Invalid: every parameter that is wrong, unknown or given twice.
         """
-        values: dict[str, Any] = {}
+        values: dict[str, str] = {}
         errors = []
-        if query:
-            for name, value in _pairs(query):
-                if name in values:
-                    errors.append(FieldError(self._in, f"/{name}", "duplicate", "Give this parameter once."))
-                values[name] = value
-        if not errors:
-            try:
-                struct = msgspec.convert(values, self.struct, strict=False)
-            except msgspec.ValidationError as error:
-                errors = self._errors(values, strict=False, first=error)
-            else:
-                errors = self._check(struct)
-                if not errors:
-                    return struct
-        raise Invalid(*errors)
+        for name, value in _pairs(query) if query else ():
+            if name in values:
+                errors.append(FieldError(self._in, pointer(name), "duplicate", "Give this parameter once."))
+            elif (misread := self._misread(name, value)) is not None:
+                errors.append(misread)
+            values[name] = value
+        try:
+            struct = msgspec.convert(values, self.struct, strict=False)
+        except msgspec.ValidationError as error:
+            raise _once([*self._errors(values, strict=False, first=error), *errors]) from error
+        errors = [*self._check(struct), *errors]
+        if errors:
+            raise _once(errors)
+        return self._in_utc(struct)
+
+    def _misread(self, name: str, text: str) -> FieldError | None:
+        # Text must be read leniently ("5" as 5), but then msgspec also takes a number for an instant and `null` for nothing.
+        if name in self._instants and not _DATE.match(text):
+            return FieldError(self._in, pointer(name), "wrong_format", "Send an RFC 3339 instant, such as 2026-05-01T12:00:00Z.")
+        if name not in self._texts and text.lower() == "null":
+            return FieldError(self._in, pointer(name), "wrong_type", "There is no null here: leave the parameter out.")
+        return None
+
+    def _refusal(self, body: bytes, first: msgspec.ValidationError) -> Refusal:
+        # A field that is wrong may stand before bytes that are no JSON at all; those come first.
+        try:
+            values = msgspec.json.decode(body)
+        except msgspec.ValidationError:
+            # A number that no type holds.
+            return Invalid(self._field_error("", first))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return Malformed(_unreadable(error))
+        return Invalid(*self._errors(values, strict=True, first=first))
+
+    def _in_utc(self, value: S) -> S:
+        # From here on an instant is in UTC, as every answer tells it.
+        for name in self._instants:
+            attribute = self._fields[name].name
+            instant = getattr(value, attribute)
+            if isinstance(instant, datetime) and instant.tzinfo is not UTC:
+                setattr(value, attribute, instant.astimezone(UTC))
+        return value
 
     def _check(self, value: S) -> list[FieldError]:
         errors = []
@@ -121,10 +149,10 @@ class Model(Generic[S]):
         if not isinstance(values, dict):
             return [FieldError(self._in, "", "wrong_type", "Send a JSON object.")]
         known = ", ".join(sorted(self._fields)) or "none"
+        unknown = (name for name in values if name not in self._fields)
         errors = [
             FieldError(self._in, pointer(name), "unknown", f"There is no such {self._noun}; known: {known}.")
-            for name in values
-            if name not in self._fields
+            for name in islice(unknown, MAX_UNKNOWN)
         ]
         for name, field in self._fields.items():
             if name not in values:
@@ -145,9 +173,9 @@ class Model(Generic[S]):
 
     def _field_error(self, name: str, error: msgspec.ValidationError) -> FieldError:
         message, _, place = str(error).partition(" - at `$")
-        inner = re.sub(r"\.|\[", "/", place.rstrip("`")).replace("]", "").replace("/...", "")
-        code = next((code for part, code in _CODES if part in message), "not_allowed")
-        return FieldError(self._in, (pointer(name) if name else "") + inner, code, message.rstrip(".") + ".")
+        inner = re.sub(r"\.|\[", "/", place.rstrip("`").replace("[...]", "")).replace("]", "")
+        code, sentence = explain(message, None if inner or not name else self._fields[name].type)
+        return FieldError(self._in, (pointer(name) if name else "") + inner, code, sentence)
 
 
 def pointer(name: str) -> str:
@@ -155,43 +183,39 @@ def pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _checks(type_: Any) -> list[Callable[[Any], str | None]]:
-    found: list[Callable[[Any], str | None]] = []
-    information: Any = inspect.type_info(type_)
-    pending = [information]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, inspect.Metadata):
-            if part.extra and "check" in part.extra:
-                found.append(part.extra["check"])
-            pending.append(part.type)
-        elif isinstance(part, inspect.UnionType):
-            pending += part.types
-    return found
+def _once(errors: list[FieldError]) -> Invalid:
+    # What was said of a parameter last says it best.
+    return Invalid(*{error.pointer: error for error in errors}.values())
+
+
+def _holds(type_: Any, kind: type[inspect.Type]) -> bool:
+    return any(isinstance(part, kind) for part in parts(type_))
+
+
+def _checks(type_: Any) -> Iterator[Callable[[Any], str | None]]:
+    for part in parts(type_):
+        if isinstance(part, inspect.Metadata) and part.extra and "check" in part.extra:
+            yield part.extra["check"]
+        elif isinstance(part, inspect.StrType) and part.pattern is not None and part.pattern.endswith("$"):
+            yield _no_break_at_end
+
+
+def _no_break_at_end(text: str) -> str | None:
+    # Python's $ also matches before a line break at the end.
+    return "A line break at the end is not allowed here." if text.endswith("\n") else None
 
 
 def _refuse_depth(body: bytes) -> None:
     # msgspec recurses in C: some 1 500 levels end in RecursionError. Few brackets can't be deep, so most bodies skip the scan.
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
-    depth = 0
-    for match in _TOKENS.finditer(body):
-        token = match[0]
-        if token in (b"[", b"{"):
-            depth += 1
-            if depth > MAX_DEPTH:
-                message = f"The body is nested deeper than {MAX_DEPTH} levels."
-                raise Malformed(message)
-        elif token in (b"]", b"}"):
-            depth -= 1
-
-
-def _plain(body: bytes) -> Any:
-    # A field that is wrong may stand before bytes that are no JSON at all; those come first.
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(_unreadable(error)) from error
+    brackets = _STRINGS.sub(b"", body).translate(_AS_SQUARE, _NO_BRACKETS)
+    # Each round takes the innermost level away.
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    if brackets:
+        message = f"The body is nested deeper than {MAX_DEPTH} levels, or its brackets don't match."
+        raise Malformed(message)
 
 
 def _unreadable(error: Exception) -> str:

@@ -1,15 +1,18 @@
-"""How a list is asked for and answered: page or skip, totals, RFC 8288 links."""
+"""How a list is asked for and answered: page, skip or cursor; totals; RFC 8288 links."""
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2s
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from litestar import Response
+import msgspec
 from msgspec import Meta, Struct
 
+from service.http.responses import Response
 from service.kernel.errors import FieldError, Invalid
-from service.kernel.paging import LAST_OFFSET, Slice, Window
+from service.kernel.paging import LAST_OFFSET, InvalidCursor, Position, Slice, Window
 
 if TYPE_CHECKING:
     from litestar.types import Scope
@@ -20,7 +23,9 @@ DEFAULT_SIZE = 50
 MAX_SIZE = 200
 MAX_SORT_KEYS = 3
 
-Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
+# What says which part of a list is wanted, and not which list.
+_PLACES = frozenset({"page", "page_size", "skip", "limit", "cursor", "count"})
+_decode = msgspec.json.Decoder(tuple[str, Position]).decode
 
 
 class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -30,33 +35,48 @@ class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     page_size: Annotated[int, Meta(ge=1, le=MAX_SIZE, description="Items per page; 50 without it.")] | None = None
     skip: Annotated[int, Meta(ge=0, description="Items to pass over; with `limit`, instead of `page`.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_SIZE, description="Items to answer; 50 without it.")] | None = None
+    cursor: (
+        Annotated[
+            str,
+            Meta(
+                max_length=4000,
+                description="A `next_cursor` or `prev_cursor` of this list, with the same filters and sort; with `limit`.",
+            ),
+        ]
+        | None
+    ) = None
     count: Annotated[
         Literal["capped", "exact", "none"],
         Meta(description="`exact` counts however many there are, `none` not at all; else totals are exact up to 10 000."),
     ] = "capped"
     sort: Annotated[str, Meta(max_length=200, description="Up to three keys, comma separated; `-` for descending.")] | None = None
 
-    def window(self, keys: tuple[str, ...], default: str) -> Window:
+    def window(self, scope: Scope, keys: tuple[str, ...], default: str) -> Window:
         """The part of the list that is asked for.
 
         Raises:
-            Invalid: `page` mixed with `skip`, an offset past 10 000, or an unknown sort key.
+            Invalid: two ways of paging at once, an offset past 10 000, or an unknown sort key.
+            InvalidCursor: the cursor is not one of this list, with these filters and this sort.
         """
         errors: list[FieldError] = []
         by_page = self.page is not None or self.page_size is not None
-        if by_page and (self.skip is not None or self.limit is not None):
-            errors.append(_error("/page", "Use either page and page_size, or skip and limit."))
+        ways = [by_page, self.skip is not None or (self.limit is not None and self.cursor is None), self.cursor is not None]
+        if sum(ways) > 1:
+            errors.append(
+                _error("/cursor" if self.cursor else "/page", "Use page and page_size, or skip and limit, or cursor and limit.")
+            )
         size = (self.page_size if by_page else self.limit) or DEFAULT_SIZE
         skip = ((self.page or 1) - 1) * size if by_page else self.skip or 0
         if skip > LAST_OFFSET:
             errors.append(
-                _error("/page" if by_page else "/skip", f"Offsets end at {LAST_OFFSET}; narrow the list by its filters.")
+                _error("/page" if by_page else "/skip", f"Offsets end at {LAST_OFFSET}; go on with next_cursor as cursor.")
             )
-        sort = tuple((self.sort or default).split(","))
+        sort = tuple((default if self.sort is None else self.sort).split(","))
         errors += _sort_errors(sort, keys)
         if errors:
             raise Invalid(*errors)
-        return Window(size, skip, sort, self.count)
+        position = None if self.cursor is None else _position(self.cursor, _fingerprint(scope, sort))
+        return Window(size, skip, sort, self.count, position)
 
 
 def _sort_errors(sort: tuple[str, ...], keys: tuple[str, ...]) -> list[FieldError]:
@@ -81,13 +101,14 @@ class Page(Struct, Generic[T], kw_only=True):
     page: int | None
     page_size: int
     pages: int | None
-    next_cursor: str | None = None
-    prev_cursor: str | None = None
+    next_cursor: str | None
+    prev_cursor: str | None
 
 
 def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[Any]]:
     """The answer to a list, with its total and links as headers too."""
     total = found.total
+    fingerprint = _fingerprint(scope, window.sort)
     page = Page(
         items=found.items,
         total=total,
@@ -95,31 +116,58 @@ def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[An
         page=None if total is None else window.skip // window.limit + 1,
         page_size=window.limit,
         pages=None if total is None else -(-total // window.limit),
+        next_cursor=_cursor(found.next, fingerprint),
+        prev_cursor=_cursor(found.prev, fingerprint),
     )
-    headers = {"Link": _links(scope, window, found)}
+    headers = {"Link": _links(scope, window, page)}
     if total is not None:
         headers["X-Total-Count"] = str(total)
     return Response(page, headers=headers)
 
 
-def _links(scope: Scope, window: Window, found: Slice[Any]) -> str:
-    asked = [(name, value) for name, value in parse_qsl(scope["query_string"].decode()) if name not in _OFFSETS]
-    has_next = len(found.items) == window.limit and (
-        found.total is None or found.total_is_exact is False or window.skip + window.limit < found.total
-    )
-    skips = {"first": 0}
-    if window.skip:
-        skips["prev"] = max(0, window.skip - window.limit)
-    if has_next and window.skip + window.limit <= LAST_OFFSET:
-        skips["next"] = window.skip + window.limit
-    if found.total is not None and found.total_is_exact:
-        last = max(0, (found.total - 1) // window.limit * window.limit)
-        if last <= LAST_OFFSET:
-            skips["last"] = last
-    return ", ".join(
-        f'<{scope["path"]}?{urlencode([*asked, ("skip", skip), ("limit", window.limit)])}>; rel="{relation}"'
-        for relation, skip in skips.items()
-    )
+def _fingerprint(scope: Scope, sort: tuple[str, ...]) -> str:
+    """Which list a cursor belongs to: its path, filters and sort."""
+    filters = sorted(pair for pair in _asked(scope) if pair[0] != "sort")
+    return blake2s(repr((scope["path"], sort, filters)).encode(), digest_size=6).hexdigest()
 
 
-_OFFSETS = frozenset({"page", "page_size", "skip", "limit"})
+def _asked(scope: Scope) -> list[tuple[str, str]]:
+    query = scope["query_string"]
+    return [pair for pair in parse_qsl(query.decode(), keep_blank_values=True) if pair[0] not in _PLACES] if query else []
+
+
+def _cursor(position: Position | None, fingerprint: str) -> str | None:
+    if position is None:
+        return None
+    return urlsafe_b64encode(msgspec.json.encode((fingerprint, position))).decode().rstrip("=")
+
+
+def _position(cursor: str, fingerprint: str) -> Position:
+    try:
+        belongs_to, position = _decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, RecursionError) as error:
+        message = "This is no cursor; take next_cursor or prev_cursor of a list as it is, or start again without."
+        raise InvalidCursor(message) from error
+    if belongs_to != fingerprint:
+        message = "This cursor belongs to another list; ask with the same filters and sort, or start again without it."
+        raise InvalidCursor(message)
+    return position
+
+
+def _links(scope: Scope, window: Window, page: Page[Any]) -> str:
+    asked = _asked(scope)
+    size = ("limit", str(window.limit))
+    targets = {"first": [("skip", "0"), size]}
+    if window.position is None:
+        if window.skip:
+            targets["prev"] = [("skip", str(max(0, window.skip - window.limit))), size]
+        if page.next_cursor and window.skip + window.limit <= LAST_OFFSET:
+            targets["next"] = [("skip", str(window.skip + window.limit)), size]
+        last = max(0, ((page.total or 0) - 1) // window.limit * window.limit)
+        if page.total_is_exact and last <= LAST_OFFSET:
+            targets["last"] = [("skip", str(last)), size]
+    else:
+        targets |= {name: [("cursor", at), size] for name, at in (("prev", page.prev_cursor), ("next", page.next_cursor)) if at}
+    if "next" not in targets and page.next_cursor:
+        targets["next"] = [("cursor", page.next_cursor), size]
+    return ", ".join(f'<{scope["path"]}?{urlencode([*asked, *place])}>; rel="{name}"' for name, place in targets.items())

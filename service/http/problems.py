@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
-from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from service.http.methods import allowed_methods
+from service.http.responses import Response
 from service.kernel.errors import (
     Conflict,
     FieldError,
@@ -151,7 +151,7 @@ def from_framework(scope: ASGIScope, error: HTTPException) -> Refusal:
 def answer(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
     """The response that refuses."""
     status, headers, body = render(refusal, request.scope)
-    return Response(body, status_code=status, headers=headers, media_type=PROBLEM_JSON)
+    return Response(body, status_code=status, headers=headers)
 
 
 def on_refusal(request: Request[Any, Any, Any], error: Refusal) -> Response[bytes]:

@@ -62,20 +62,18 @@ def admission(authenticator: Authenticator) -> Callable[[ApiRequest], Awaitable[
     """The checks before a handler."""
 
     async def admit(request: ApiRequest) -> None:
-        plan: Plan | None = request.route_handler.opt.get("plan")
-        if plan is None:
-            return
+        plan: Plan = request.route_handler.opt["plan"]
         wrong: list[Invalid] = []
         if plan.body is not None:
             try:
                 request._decoded = plan.body.from_json(await _body(request, plan))  # noqa: SLF001
             except Invalid as refusal:
                 wrong.append(refusal)
-        request.actor = await _actor(request, plan.access, authenticator)
         try:
             request._query = plan.query.from_query(request.scope["query_string"])  # noqa: SLF001
         except Invalid as refusal:
             wrong.append(refusal)
+        request.actor = await _actor(request, plan.access, authenticator)
         if wrong:
             raise Invalid(*(error for refusal in wrong for error in refusal.errors))
 
@@ -93,7 +91,7 @@ async def _body(request: ApiRequest, plan: Plan) -> bytes:
             message = "The body is longer than 1 MiB."
             raise PayloadTooLarge(message)
     body = await request.body()
-    if content_encoding not in (b"", b"identity"):
+    if content_encoding.lower() not in (b"", b"identity"):
         message = "Send the body uncompressed."
         raise UnsupportedMediaType(message)
     if body and not _is_json(content_type, merge_patch=plan.merge_patch):

@@ -28,7 +28,7 @@ class Refusal(Exception):
         super().__init_subclass__()
         if "code" in cls.__dict__:
             other = Refusal.registry.setdefault(cls.code, cls)
-            if other.__qualname__ != cls.__qualname__:
+            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
                 message = f"two refusals share the code {cls.code}: {other.__qualname__} and {cls.__qualname__}"
                 raise TypeError(message)
 

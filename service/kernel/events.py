@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -31,3 +32,21 @@ class Event(Struct, frozen=True, kw_only=True):
     def subject_type(self) -> str:
         """`task` of `task.created`."""
         return self.type.partition(".")[0]
+
+
+class PublishedEvent(Struct, frozen=True):
+    """A committed event as its subscribers are told of it."""
+
+    id: UUID
+    type: str
+    time: datetime
+    actor_id: UUID | None
+    actor_kind: str
+    project_id: UUID | None
+    subject_type: str
+    subject_id: UUID
+    subject_key: str | None
+    subject_version: int
+    changes: dict[str, Change]
+    data: dict[str, Any]
+    request_id: str

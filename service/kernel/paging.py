@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
+
+from service.kernel.errors import Malformed
 
 T = TypeVar("T")
 
@@ -14,18 +16,39 @@ LAST_OFFSET = 10_000
 LAST_COUNTED = 10_000
 
 
+class InvalidCursor(Malformed):
+    """The cursor is not one that this list gave, with these filters and this sort."""
+
+    code = "invalid_cursor"
+    title = "The cursor does not belong to this list"
+
+
+class Position(Struct, frozen=True, array_like=True):
+    """A place between two rows: beside the row with these values of the sort keys and, last, this id.
+
+    `backwards` looks towards the start of the list; `inclusive` counts the row itself in.
+    """
+
+    values: tuple[Any, ...]
+    backwards: bool = False
+    inclusive: bool = False
+
+
 class Window(Struct, frozen=True):
-    """Rows `skip` to `skip + limit` of a list sorted by `sort` keys (`-` = descending), and how to count the whole."""
+    """`limit` rows of a list sorted by `sort` keys (`-` = descending), from a position or after `skip` rows."""
 
     limit: int
     skip: int
     sort: tuple[str, ...]
     count: str = "capped"
+    position: Position | None = None
 
 
 class Slice(Struct, Generic[T], frozen=True):
-    """The rows of a window, with the total where it was asked for: exact, or at least `total`."""
+    """The rows of a window, the places around it, and the total where it was asked for: exact, or at least `total`."""
 
     items: list[T]
-    total: int | None
-    total_is_exact: bool | None
+    total: int | None = None
+    total_is_exact: bool | None = None
+    next: Position | None = None
+    prev: Position | None = None

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,16 @@ def query(server: Server, *statements: str) -> object:
             await connection.close()
 
     return anyio.run(run)
+
+
+def guards_of(folder: Path) -> list[int]:
+    """The processes that end the server when nobody uses it."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(folder / "postgres.in-use").encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return [pid for pid in found if postmaster.alive(pid)]
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -165,6 +175,11 @@ def test_the_server_ends_when_its_only_user_is_killed(folder: Path) -> None:
         assert query(server, "SELECT 1") == 1
 
 
+def test_a_second_user_needs_no_second_guard(folder: Path) -> None:
+    with serving(folder), another_user(folder), serving(folder):
+        assert len(guards_of(folder)) == 1
+
+
 def test_the_server_stays_when_one_of_two_users_is_killed(folder: Path) -> None:
     with serving(folder) as server, another_user(folder) as user:
         user.kill()
@@ -174,11 +189,7 @@ def test_the_server_stays_when_one_of_two_users_is_killed(folder: Path) -> None:
 
 def test_a_server_that_outlived_everybody_is_joined(folder: Path) -> None:
     with another_user(folder) as user:
-        guards = [
-            int(entry.name)
-            for entry in Path("/proc").glob("[0-9]*")
-            if postmaster.alive(int(entry.name)) and str(folder / "postgres.in-use").encode() in (entry / "cmdline").read_bytes()
-        ]
+        guards = guards_of(folder)
         for pid in guards:
             os.kill(pid, signal.SIGKILL)
         record = postmaster.recorded(folder / "postgres")

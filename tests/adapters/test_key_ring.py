@@ -6,11 +6,14 @@ import base64
 import json
 import os
 import stat
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.adapters.key_ring import Algorithm, InvalidKeys, KeyRing, create_key_file
+from service.adapters.key_file import create_key_file
+from service.adapters.key_ring import Algorithm, InvalidKeys, KeyRing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 LONG = base64.urlsafe_b64encode(b"k" * 32).decode()
 SHORT = base64.urlsafe_b64encode(b"k" * 31).decode()
 HS = {"kid": "a", "algorithm": "HS256", "secret": LONG}
+NOW, SECOND = datetime(2026, 11, 21, 12, 0, tzinfo=UTC), timedelta(seconds=1)
 ED = {"kid": "b", "algorithm": "EdDSA", "private": LONG}
 
 
@@ -132,3 +136,16 @@ def test_a_file_that_its_group_may_read_is_accepted(tmp_path: Path) -> None:
 )
 def test_a_ring_that_can_t_be_used_is_refused_in_one_line(tmp_path: Path, content: Any, said: str) -> None:
     assert said in refusal(write(tmp_path / "keys.json", content))
+
+
+def test_public_keys_are_those_that_verify_still(tmp_path: Path) -> None:
+    ended = {**ED, "kid": "ended", "sign_until": NOW.isoformat(), "verify_until": (NOW + SECOND).isoformat()}
+    ring = KeyRing.load(write(tmp_path / "keys.json", {"keys": [HS, ended, ED]}))
+    newest, older = ring.public_keys(NOW)
+    assert (newest[0], older[0]) == ("b", "ended")
+    assert newest[1] == older[1] == Ed25519PrivateKey.from_private_bytes(b"k" * 32).public_key().public_bytes_raw()
+    assert ring.public_keys(NOW + SECOND) == [newest]
+
+
+def test_secret_keys_are_never_public(tmp_path: Path) -> None:
+    assert KeyRing.load(write(tmp_path / "keys.json", {"keys": [HS]})).public_keys(NOW) == []

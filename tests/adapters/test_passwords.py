@@ -150,9 +150,7 @@ async def test_hashing_leaves_the_event_loop_its_own_thread_and_priority(
         assert {niceness for _, niceness in seen} == {max(before, 10)}
 
 
-async def test_a_full_queue_refuses_with_503_and_says_when_to_come_back(
-    gate: Gate, for_two_hashes: Argon2Passwords
-) -> None:
+async def test_a_full_queue_refuses_with_503_and_says_when_to_come_back(gate: Gate, for_two_hashes: Argon2Passwords) -> None:
     waiting = [asyncio.create_task(for_two_hashes.hash(name)) for name in ("first", "second")]
     await gate.is_entered()
     with pytest.raises(HashingBusy) as refused:
@@ -165,9 +163,7 @@ async def test_a_full_queue_refuses_with_503_and_says_when_to_come_back(
     assert gate.hashed == ["first", "second"]
 
 
-async def test_a_queued_caller_that_goes_away_frees_its_place_at_once(
-    gate: Gate, for_two_hashes: Argon2Passwords
-) -> None:
+async def test_a_queued_caller_that_goes_away_frees_its_place_at_once(gate: Gate, for_two_hashes: Argon2Passwords) -> None:
     first, second = (asyncio.create_task(for_two_hashes.hash(name)) for name in ("first", "second"))
     await gate.is_entered()
     await one_turn()

@@ -64,7 +64,9 @@ class Serving:
             return words[words.index("service.child_process") + 1] + ("" if parent == self.process.pid else " worker")
         if str(self.folder / "postgres.in-use") in words:
             return "guard"
-        return "postgres" if postmaster.serves(pid, self.folder / "postgres") and "-c" in words else None
+        # Not by its command line: a backend that was just forked still has the postmaster's.
+        record = postmaster.recorded(self.folder / "postgres")
+        return "postgres" if record and record.pid == pid and postmaster.serves(pid, self.folder / "postgres") else None
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:

@@ -6,17 +6,16 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
 from service.adapters.database.failures import RETRIED, DatabaseUnavailable, is_failure, refusal_for
+from service.adapters.database.pool import Connection, Pool
 from service.adapters.database.statements import Param, Statement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-
-    from asyncpg.pool import PoolConnectionProxy
 
     from service.settings import Database as DatabaseSettings
 
@@ -26,20 +25,8 @@ T = TypeVar("T")
 
 # A unit is tried this often in all when PostgreSQL says that it lost a race (40001, 40P01).
 ATTEMPTS = 3
-
-
-# What a pool hands out.
-Pooled: TypeAlias = "PoolConnectionProxy[Any]"
-
-
-class _Connection(asyncpg.Connection):
-    """A connection that is not reset between uses: + 44 % on single reads (measured).
-
-    So nothing may set a session's state: only SET LOCAL, transaction-level advisory locks, LISTEN elsewhere.
-    """
-
-    def get_reset_query(self) -> str:
-        return ""
+# With the wait for a place in the pool, a request is refused within 3 s where no server answers.
+CONNECT_SECONDS = 1.5
 
 
 class Database:
@@ -47,25 +34,39 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
-        self._pool: asyncpg.Pool[Any] | None = None
-        self._current: ContextVar[Pooled | None] = ContextVar("unit_of_work", default=None)
+        self._pool: Pool | None = None
+        self._current: ContextVar[Connection | None] = ContextVar("unit_of_work", default=None)
         # Called with the SQL of every statement; tests count with it.
         self.observer: Callable[[str], None] | None = None
 
     async def open(self) -> None:
         """Make the pool; it connects when it is first used, so a missing database doesn't stop a start."""
+        self._pool = Pool(self._connect, self._settings.pool_size, self._settings.acquire_timeout.total_seconds())
+
+    async def close(self) -> None:
+        """Wait a moment for what is running, then cut every connection."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    @property
+    def pool(self) -> Pool:
+        """The open pool.
+
+        Raises:
+            DatabaseUnavailable: the service is not started, or stopping.
+        """
+        if self._pool is None:
+            raise DatabaseUnavailable
+        return self._pool
+
+    async def _connect(self) -> Connection:
         settings = self._settings
         seconds = settings.statement_timeout.total_seconds()
-        self._pool = await asyncpg.create_pool(
+        return await asyncpg.connect(
             settings.url,
-            min_size=0,
-            max_size=settings.pool_size,
-            # asyncpg recycles a connection after 50 000 queries by default: every few seconds under load.
-            max_queries=10_000_000,
-            max_inactive_connection_lifetime=300,
-            connection_class=_Connection,
             statement_cache_size=settings.statement_cache_size,
-            timeout=2,
+            timeout=CONNECT_SECONDS,
             # The server ends a slow statement itself; this is for a server that no longer answers at all.
             command_timeout=seconds + 1,
             server_settings={
@@ -75,27 +76,6 @@ class Database:
                 "lock_timeout": f"{int(settings.lock_timeout.total_seconds() * 1000)}",
             },
         )
-
-    async def close(self) -> None:
-        """Give the connections back, those in use first asked and after 2 s cut."""
-        if self._pool is None:
-            return
-        try:
-            await asyncio.wait_for(self._pool.close(), 2)
-        except TimeoutError:
-            self._pool.terminate()
-        self._pool = None
-
-    @property
-    def pool(self) -> asyncpg.Pool[Any]:
-        """The open pool.
-
-        Raises:
-            DatabaseUnavailable: the service is not started, or stopping.
-        """
-        if self._pool is None:
-            raise DatabaseUnavailable
-        return self._pool
 
     async def fetch(self, statement: Statement, *arguments: Any) -> list[asyncpg.Record]:
         """The rows, inside the open unit of work or outside of any.
@@ -109,11 +89,7 @@ class Database:
         if connection is not None:
             return await connection.fetch(statement.sql, *arguments)
         try:
-            connection = await self._acquire()
-            try:
-                return await connection.fetch(statement.sql, *arguments)
-            finally:
-                await self.pool.release(connection)
+            return await self._fetch_alone(statement.sql, arguments)
         except Exception as error:
             if is_failure(error):
                 raise refusal_for(error) from error
@@ -148,6 +124,17 @@ class Database:
             message = "this belongs into a unit of work"
             raise RuntimeError(message)
 
+    async def _fetch_alone(self, sql: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
+        # No BEGIN and COMMIT around a single statement: reading is a third faster without.
+        connection = await self.pool.acquire()
+        try:
+            rows = await connection.fetch(sql, *arguments)
+        except BaseException:
+            await asyncio.shield(self._settle(connection))
+            raise
+        self.pool.release(connection)
+        return rows
+
     async def _transaction(self, work: Callable[[], Awaitable[T]]) -> T:
         commit_sent = False
         try:
@@ -160,43 +147,34 @@ class Database:
             raise
         except Exception as error:
             if is_failure(error):
-                # A PostgresError on COMMIT is the server's answer that it rolled back; anything else left us without one.
-                unanswered = commit_sent and not isinstance(error, asyncpg.PostgresError)
-                raise refusal_for(error, commit_sent=unanswered) from error
+                raise refusal_for(error, commit_sent=commit_sent) from error
             raise
 
     @asynccontextmanager
-    async def _begun(self) -> AsyncIterator[Pooled]:
-        connection = await self._acquire()
-        token = None
+    async def _begun(self) -> AsyncIterator[Connection]:
+        connection = await self.pool.acquire()
         try:
             await connection.execute("BEGIN")
             token = self._current.set(connection)
-            yield connection
-        finally:
-            if token is not None:
+            try:
+                yield connection
+            finally:
                 self._current.reset(token)
-            if connection.is_closed() or connection.is_in_transaction():
-                # A client that hangs up cancels this task; the connection must come back whole all the same.
-                await asyncio.shield(self._rolled_back(connection))
-            else:
-                await self.pool.release(connection)
+        except BaseException:
+            # Whoever hangs up cancels this task, perhaps in BEGIN itself: the connection must come back clean all the same.
+            await asyncio.shield(self._settle(connection))
+            raise
+        self.pool.release(connection)
 
-    async def _acquire(self) -> Pooled:
-        pool = self.pool
-        if pool.get_idle_size():
-            # An idle connection needs no timer (asyncio's costs a task).
-            return await pool.acquire()
-        return await pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
-
-    async def _rolled_back(self, connection: Pooled) -> None:
+    async def _settle(self, connection: Connection) -> None:
         try:
+            # Also waits until the server has dealt with the cancelling of a statement.
             await connection.execute("ROLLBACK", timeout=1)
         except Exception:  # noqa: BLE001  (whatever went wrong, such a connection is of no use any more)
             connection.terminate()
         finally:
-            await self.pool.release(connection)
+            self.pool.release(connection)
 
     def sizes(self) -> tuple[int, int]:
         """Connections that are idle, and all that exist."""
-        return self.pool.get_idle_size(), self.pool.get_size()
+        return self.pool.idle, self.pool.size

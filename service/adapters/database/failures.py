@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
-
 import asyncpg
 
 from service.kernel.errors import Conflict, Refusal, Unavailable, invalid
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 # Worth another try of the whole unit: serialization failure and deadlock (PostgreSQL documentation §13.5).
 RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+_SHUTDOWN = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError)
 
 # The server is away, going, or out of room: nothing is wrong with the request.
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    *_SHUTDOWN,
     asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
@@ -31,8 +25,11 @@ _AWAY = (
     asyncpg.OutOfMemoryError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InternalServerError,
+    # The schema is not at this code's head yet.
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
     TimeoutError,
-    asyncio.TimeoutError,
     OSError,
     *RETRIED,
 )
@@ -60,8 +57,8 @@ class Duplicate(Conflict):
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether the error came from PostgreSQL or the way to it."""
-    return isinstance(error, (asyncpg.PostgresError, *_AWAY))
+    """Whether the error says something about the request or the database; anything else is a fault in our SQL."""
+    return isinstance(error, (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, *_AWAY))
 
 
 def refusal_for(error: BaseException, *, commit_sent: bool = False) -> Refusal:
@@ -72,20 +69,17 @@ def refusal_for(error: BaseException, *, commit_sent: bool = False) -> Refusal:
         return Referenced()
     if isinstance(error, (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)):
         return invalid("", "unacceptable", "The database refuses one of the values: it is out of its range.")
-    if commit_sent:
+    if commit_sent and not _answers_commit(error):
         return DatabaseUnavailable("The outcome is unknown: look before you repeat this.", outcome="unknown")
-    if isinstance(error, _AWAY):
-        return DatabaseUnavailable("The database is away or too busy; nothing was changed. Try again.")
-    return DatabaseUnavailable("The database refused a statement; nothing was changed.")
+    return DatabaseUnavailable("The database is away or too busy; nothing was changed. Try again.")
+
+
+def _answers_commit(error: BaseException) -> bool:
+    # An error that the session survives says that the transaction was rolled back; one that ended the session says nothing.
+    return isinstance(error, asyncpg.PostgresError) and not isinstance(error, (asyncpg.PostgresConnectionError, *_SHUTDOWN))
 
 
 def constraint_of(error: BaseException) -> str | None:
     """The constraint that a violation names."""
     name = getattr(error, "constraint_name", None)
     return name if isinstance(name, str) else None
-
-
-def violated(constraints: Mapping[str, type[Refusal]], error: BaseException) -> Refusal | None:
-    """The feature's own refusal for the violated constraint, if it has one."""
-    refusal = constraints.get(constraint_of(error) or "")
-    return refusal() if refusal else None

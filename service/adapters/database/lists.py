@@ -1,16 +1,19 @@
-"""What every list shares in SQL: its order, its window, its total."""
+"""What every list shares in SQL: its order, its window by offset or by position, its total."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from piccolo.querystring import QueryString
 
+from service.adapters.database import keyset
+from service.adapters.database.keyset import Key
 from service.adapters.database.statements import Param, Statement
-from service.kernel.paging import LAST_COUNTED
+from service.kernel.errors import Invalid
+from service.kernel.paging import LAST_COUNTED, InvalidCursor, Position, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import asyncpg
     from piccolo.columns import Column
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
     from service.adapters.database import Database
     from service.kernel.paging import Window
+
+T = TypeVar("T")
+
+__all__ = ["Condition", "Key", "ListStatements", "like"]
 
 
 class Condition:
@@ -34,55 +41,131 @@ class Condition:
 
 
 class ListStatements:
-    """The statements of one list, each compiled once per combination of filters and sort keys."""
+    """The statements of one list, each compiled once per combination of filters, sort keys and kind of position."""
 
-    def __init__(self, select: Callable[[], Select[Any]], order: Mapping[str, Column | QueryString], tie: Column) -> None:
+    def __init__(
+        self, select: Callable[[], Select[Any]], keys: Mapping[str, Key], tie: Column, counted: Callable[[], Select[Any]]
+    ) -> None:
+        """`tie` is the id, the last key of every order; `counted` selects the same rows with as little as possible."""
         self._select = select
-        self._order = order
+        self._counted = counted
+        self._keys = keys
         self._tie = tie
         self._kept: dict[tuple[object, ...], Statement] = {}
 
-    async def rows(self, database: Database, conditions: Sequence[Condition], window: Window) -> list[asyncpg.Record]:
-        """The rows of the window."""
-        shape = ("rows", window.sort, *(condition.name for condition in conditions))
-        statement = self._kept.get(shape)
-        if statement is None:
-            statement = self._kept[shape] = Statement(lambda: self._rows(conditions, window.sort))
-        return await database.fetch(statement, *_arguments(conditions), window.limit, window.skip)
+    async def page(
+        self, database: Database, conditions: Sequence[Condition], window: Window, build: Callable[[Iterable[Any]], T]
+    ) -> Slice[T]:
+        """The rows of a window, each by `build` from its selected columns.
 
-    async def total(
-        self, database: Database, conditions: Sequence[Condition], window: Window, found: int
+        Raises:
+            InvalidCursor: the position has values of other types than the keys.
+        """
+        position = window.position
+        rows = await (self._by_offset(database, conditions, window) if position is None else self._by_position(
+            database, conditions, window, position
+        ))  # fmt: skip
+        more = len(rows) > window.limit
+        rows = rows[: window.limit]
+        if position is not None and position.backwards:
+            rows.reverse()
+        width = len(window.sort) + 1
+        after, before = self._around([tuple(row)[-width:] for row in (rows[:1] + rows[-1:])], window, more=more)
+        total, exact = await self._total(database, conditions, window, len(rows), more=more)
+        return Slice([build(tuple(row)[:-width]) for row in rows], total, exact, after, before)
+
+    @staticmethod
+    def _around(ends: list[tuple[Any, ...]], window: Window, *, more: bool) -> tuple[Position | None, Position | None]:
+        """The positions behind and before the rows, None where the list ends there."""
+        position = window.position
+        if not ends:
+            if position is None:
+                return None, None
+            # The rows went away meanwhile; the way back includes the row at which this position stands.
+            back = Position(position.values, not position.backwards, inclusive=True)
+            return (back, None) if position.backwards else (None, back)
+        after, before = Position(ends[-1]), Position(ends[0], backwards=True)
+        if position is None:
+            return after if more else None, before if window.skip else None
+        if position.backwards:
+            return after, before if more else None
+        return after if more else None, before
+
+    async def _by_offset(self, database: Database, conditions: Sequence[Condition], window: Window) -> list[asyncpg.Record]:
+        statement = self._statement(("offset", window.sort, *_names(conditions)), lambda: self._offset(conditions, window.sort))
+        # One row more than asked for tells whether the list goes on.
+        return await database.fetch(statement, *_arguments(conditions), window.limit + 1, window.skip)
+
+    async def _by_position(
+        self, database: Database, conditions: Sequence[Condition], window: Window, position: Position
+    ) -> list[asyncpg.Record]:
+        values = keyset.typed(position.values, self._of(window.sort))
+        known = tuple(value is not None for value in values)
+        shape = ("position", window.sort, position.backwards, position.inclusive, known, *_names(conditions))
+        statement = self._statement(shape, lambda: self._position(conditions, window.sort, position, known))
+        given = [value for value in values if value is not None]
+        try:
+            return await database.fetch(statement, *_arguments(conditions), *given, window.limit + 1)
+        except Invalid as error:
+            # Of the keys' types, but beyond what their columns hold.
+            raise InvalidCursor(keyset.OTHER_VALUES) from error
+
+    async def _total(
+        self, database: Database, conditions: Sequence[Condition], window: Window, found: int, *, more: bool
     ) -> tuple[int | None, bool | None]:
         """How many rows there are in all, and whether that is exact; None where nobody wants to know."""
-        if window.count == "none":
+        if window.count == "none" or window.position is not None:
             return None, None
-        if 0 < found < window.limit or (found == 0 and window.skip == 0):
+        capped = window.count == "capped"
+        if not more and (found or not window.skip):
             # The window reached the end, so it has told the total already.
-            return window.skip + found, True
-        cap = LAST_COUNTED + 1 if window.count == "capped" else 2**62
-        shape = ("total", *(condition.name for condition in conditions))
+            counted = window.skip + found
+        else:
+            statement = self._statement(("total", *_names(conditions)), lambda: self._count(conditions))
+            cap = LAST_COUNTED + 1 if capped else 2**62
+            counted = (await database.fetch(statement, *_arguments(conditions), cap))[0][0]
+        return (LAST_COUNTED, False) if capped and counted > LAST_COUNTED else (counted, True)
+
+    def _statement(self, shape: tuple[object, ...], build: Callable[[], QueryString]) -> Statement:
         statement = self._kept.get(shape)
         if statement is None:
-            statement = self._kept[shape] = Statement(lambda: self._total(conditions))
-        counted: int = (await database.fetch(statement, *_arguments(conditions), cap))[0][0]
-        return (LAST_COUNTED, False) if counted == cap else (counted, True)
+            statement = self._kept[shape] = Statement(build)
+        return statement
 
-    def _rows(self, conditions: Sequence[Condition], sort: Sequence[str]) -> QueryString:
-        query = _where(self._select(), conditions)
-        bound = len(list(_arguments(conditions)))
-        keys = [QueryString("{} " + _direction(key), self._order[key.removeprefix("-")]) for key in sort]
-        tie = QueryString("{} " + ("DESC" if sort[0].startswith("-") else "ASC"), self._tie)
-        order = QueryString(", ".join("{}" for _ in [*keys, tie]), *keys, tie)
-        return QueryString("{} ORDER BY {} LIMIT {} OFFSET {}", query, order, Param(bound + 1), Param(bound + 2))
+    def _of(self, sort: Sequence[str]) -> list[Key]:
+        return [self._keys[name.removeprefix("-")] for name in sort]
 
-    def _total(self, conditions: Sequence[Condition]) -> QueryString:
-        bound = len(list(_arguments(conditions)))
-        return QueryString("SELECT count(*) FROM ({} LIMIT {}) AS counted", _where(self._select(), conditions), Param(bound + 1))
+    def _ordered(self, sort: Sequence[str]) -> Select[Any]:
+        """The list's columns, and behind them the keys that it is sorted by: a position is made of those."""
+        columns = [*(key.column for key in self._of(sort)), self._tie]
+        marked = [QueryString("{}", column).as_alias(f"key_{number}") for number, column in enumerate(columns)]
+        return self._select().columns(*marked)
 
+    def _offset(self, conditions: Sequence[Condition], sort: Sequence[str]) -> QueryString:
+        bound = len(_arguments(conditions))
+        order = keyset.order(sort, self._of(sort), backwards=False)
+        query = _where(self._ordered(sort), conditions)
+        return QueryString("{} ORDER BY " + order + " LIMIT {} OFFSET {}", query, Param(bound + 1), Param(bound + 2))
 
-def _direction(key: str) -> str:
-    # PostgreSQL puts NULLs first when descending; here they are last either way.
-    return "DESC NULLS LAST" if key.startswith("-") else "ASC NULLS LAST"
+    def _position(
+        self, conditions: Sequence[Condition], sort: Sequence[str], position: Position, known: Sequence[bool]
+    ) -> QueryString:
+        keys = self._of(sort)
+        bound = len(_arguments(conditions))
+        limit = Param(bound + sum(known) + 1)
+        order = keyset.order(sort, keys, backwards=position.backwards)
+        branches = [
+            QueryString("({} ORDER BY " + order + " LIMIT {})", _where(self._ordered(sort).where(branch), conditions), limit)
+            for branch in keyset.branches(sort, [*keys, Key(self._tie, object)], known, bound, position)
+        ]
+        union = " UNION ALL ".join("{}" for _ in branches)
+        text = f"SELECT * FROM ({union}) AS page ORDER BY {order} LIMIT {{}}"
+        return QueryString(text, *branches, limit)
+
+    def _count(self, conditions: Sequence[Condition]) -> QueryString:
+        bound = len(_arguments(conditions))
+        counted = _where(self._counted(), conditions)
+        return QueryString("SELECT count(*) FROM ({} LIMIT {}) AS counted", counted, Param(bound + 1))
 
 
 def _where(query: Select[Any], conditions: Sequence[Condition]) -> QueryString:
@@ -92,6 +175,10 @@ def _where(query: Select[Any], conditions: Sequence[Condition]) -> QueryString:
             number += 1
         query = query.where(condition.build(Param(number)))
     return query.querystrings[0]
+
+
+def _names(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    return tuple(condition.name for condition in conditions)
 
 
 def _arguments(conditions: Sequence[Condition]) -> list[Any]:

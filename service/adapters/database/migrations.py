@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from contextlib import asynccontextmanager, redirect_stdout
-from io import StringIO
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from service.adapters.database.engine import bound
 from service.adapters.database.failures import DatabaseUnavailable, is_failure
@@ -116,8 +114,8 @@ async def _run_missing(connection: asyncpg.Connection[Any]) -> list[str]:
 async def _run_one(connection: asyncpg.Connection[Any], module: ModuleType) -> None:
     with bound(connection):
         manager = await module.forwards()
-        if isinstance(manager, MigrationManager):
-            # Piccolo prints its progress; what is worth saying is said by our caller.
-            with redirect_stdout(StringIO()):
-                await manager.run()
+        # Not `manager.run()`: it looks for a piccolo_conf.py wherever we were started, and imports black for that. Our migrations
+        # are SQL; one that isn't makes no table, which `just migration-drift` tells.
+        for run in manager.raw if manager is not None else ():
+            await run()
     await connection.execute("INSERT INTO migration (name, app_name) VALUES ($1, $2)", module.ID, APP_NAME)

@@ -24,7 +24,16 @@ _NAME = "worklane"
 _MARKER = "worklane.txt"
 _MARKER_TEXT = "This PostgreSQL cluster was made by `worklane serve`, which starts and stops it.\n"
 # What may lie in the data folder before the first start: ours, and what file systems put there.
-_OURS = {"keys.json", "mail", "postgres", "postgres.log", "postgres.starting", "postgres.in-use", "postgres.new"}
+_OURS = {
+    "keys.json",
+    "mail",
+    "postgres",
+    "postgres.log",
+    "postgres.starting",
+    "postgres.in-use",
+    "postgres.guard",
+    "postgres.new",
+}
 _FILE_SYSTEMS = {"lost+found", ".DS_Store", ".gitignore", ".gitkeep"}
 # Crash recovery replays at most max_wal_size; pg_ctl gives up after this many seconds.
 _START_SECONDS = 120
@@ -182,6 +191,7 @@ def _create(folder: Path, data: Path, chosen: Binaries, account: Account, *, dur
     """Makes the cluster beside its place and moves it there when complete, so that a kill leaves no half cluster."""
     new = folder / "postgres.new"
     if new.exists():
+        _end_survivors(new)
         shutil.rmtree(new)
     new.mkdir(mode=0o700)
     account.own(new)
@@ -218,11 +228,15 @@ def _initdb(chosen: Binaries) -> list[str]:
     return [str(chosen.folder / "initdb"), *locale, "-E", "UTF8", *access, "--data-checksums", "--no-instructions"]
 
 
+def _end_survivors(data: Path) -> None:
+    for pid in postmaster.survivors(data):
+        if not postmaster.end_at_once(pid):
+            raise EmbeddedPostgresFailed(f"Process {pid} of an earlier PostgreSQL on {data} does not end. End it by hand.")
+
+
 def _sweep(data: Path) -> None:
     """Removes what a killed postmaster leaves: its backends, its pid file, its socket and the lock on it."""
-    for pid in postmaster.survivors(data):
-        if not postmaster.end(pid):
-            raise EmbeddedPostgresFailed(f"Process {pid} of an earlier PostgreSQL on {data} does not end. End it by hand.")
+    _end_survivors(data)
     # PostgreSQL takes a zombie's or a recycled process id for a living postmaster, and would refuse.
     (data / "postmaster.pid").unlink(missing_ok=True)
 

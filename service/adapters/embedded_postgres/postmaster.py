@@ -91,7 +91,16 @@ def survivors(data: Path) -> list[int]:
 
 def end(pid: int) -> bool:
     """Ends a postmaster: disconnects the clients, then writes everything out; True once it is gone."""
-    for number, seconds in ((signal.SIGINT, _FAST_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 1.0)):
+    return _sent(pid, (signal.SIGINT, _FAST_SECONDS)) or end_at_once(pid)
+
+
+def end_at_once(pid: int) -> bool:
+    """Ends any process of PostgreSQL and leaves the rest to recovery; most of them take SIGINT for something else."""
+    return _sent(pid, (signal.SIGQUIT, 5.0), (signal.SIGKILL, 1.0))
+
+
+def _sent(pid: int, *steps: tuple[signal.Signals, float]) -> bool:
+    for number, seconds in steps:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + seconds
@@ -114,7 +123,7 @@ def end_server_of(data: Path, pid: int) -> bool:
 
 
 def guard(lock: Path, data: Path, pid: int) -> None:
-    """Starts a process that waits until nobody holds `lock`, then ends the server: it never outlives a killed user."""
+    """Starts the one process that waits until nobody holds `lock`, then ends the server: it never outlives a killed user."""
     command = [sys.executable, "-I", "-S", __file__, str(lock), str(data), str(pid)]
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", check=True)
 
@@ -124,7 +133,12 @@ def _folder(pid: int) -> str:
 
 
 def _wait_and_end(lock: str, data: str, pid: str) -> None:
-    with Path(lock).open("rb") as file:
+    # Let go of in the reverse order: who comes to use the server again must not find the place of its guard taken.
+    with Path(lock).open("rb") as file, Path(data).with_suffix(".guard").open("ab") as place:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
         # A session of its own, since Ctrl-C reaches all of the terminal's; no parent that would have to reap it.
         if os.fork():
             return

@@ -8,9 +8,6 @@ from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from service.kernel.errors import FieldError, Invalid
 
-# RFC 5321 §4.5.3.1.3, less the angle brackets around a path.
-_MAX_OCTETS = 254
-
 
 class UnusableEmail(Invalid):
     """The text is no e-mail address that mail could be sent to."""
@@ -33,7 +30,11 @@ def canonical_email(text: str) -> tuple[str, str]:
     """
     address = _parse(text)
     local = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address.local_part).lower())
-    return address.normalized, f"{local}@{address.ascii_domain}"
+    canonical = f"{local}@{address.ascii_domain}"
+    if not address.local_part.isascii():
+        # Some letters turn into spaces, quotes or another @.
+        _parse(canonical)
+    return address.normalized, canonical
 
 
 def email_problem(text: str) -> str | None:
@@ -53,6 +54,4 @@ def _parse(text: str) -> ValidatedEmail:
         raise UnusableEmail(str(error)) from error
     if "." not in address.ascii_domain:
         raise UnusableEmail("The part after the @-sign is not valid. It should have a period.")
-    if len(address.normalized.encode()) > _MAX_OCTETS:
-        raise UnusableEmail(f"The email address is too long: {_MAX_OCTETS} octets are the most.")
     return address

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Controller, Response
+from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from service.features.accounts.domain import EmailTaken, InvalidToken, RegistrationClosed, Role, UserNotFound
 from service.features.accounts.ports import UserFilter, Users
 from service.features.accounts.schemas import (
+    EmailConfirmation,
     Message,
     PasswordConfirmation,
     PublicUserResponse,
     Registration,
     UserPatch,
     UserResponse,
+    VerificationWish,
 )
 from service.features.accounts.use_cases import PasswordLinks, UserWrites
+from service.features.accounts.verification import EmailVerification
 from service.http.decoding import given
 from service.http.paging import Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
+from service.http.responses import Response
 from service.http.routes import Access, Policy, get, patch, post
 from service.kernel.actor import Scope
 from service.kernel.text import searchable
@@ -44,7 +48,7 @@ class UsersQuery(PageQuery, kw_only=True):
 
 
 class RegistrationController(Controller):
-    """Getting an account, and setting its password by a link."""
+    """Getting an account, proving its address, and setting its password by a link."""
 
     path = "/auth"
     tags = ("accounts",)
@@ -56,6 +60,21 @@ class RegistrationController(Controller):
         """Make an account for yourself."""
         user = await user_writes.register(request.actor, data.email, data.password, data.full_name)
         return Response(user, headers={"Location": f"{API}/users/{user.id}"})
+
+    @post("/verify-email", EVERYONE, raises=(InvalidToken,), status_code=204)
+    async def verify_email(
+        self, data: JSONBody[EmailConfirmation], request: ApiRequest, email_verification: Injected[EmailVerification]
+    ) -> None:
+        """Prove by the token of a verification mail that its address is yours."""
+        await email_verification.confirm(request.actor, data.token)
+
+    @post("/verify-email/resend", EVERYONE, status_code=202)
+    async def resend_verification(
+        self, data: JSONBody[VerificationWish], request: ApiRequest, email_verification: Injected[EmailVerification]
+    ) -> Message:
+        """Ask for another verification mail; the answer is the same for an address that nobody has, or has verified."""
+        await email_verification.request(request.actor, data.email)
+        return Message("If this address waits to be verified, a mail is on its way; its link replaces earlier ones.")
 
     @post("/password-reset/confirm", EVERYONE, raises=(InvalidToken,), status_code=200)
     async def confirm_password_reset(
@@ -76,19 +95,17 @@ class UserController(Controller):
     async def list_users(self, request: ApiRequest, users: Injected[Users]) -> Response[Page[UserResponse | PublicUserResponse]]:
         """List yourself and the people you share a project with; admins list everyone, whole."""
         query = request.query(UsersQuery)
-        window = query.window(SORT_KEYS, "-created_at")
+        window = query.window(request.scope, SORT_KEYS, "-created_at")
         wanted = UserFilter(query.search, query.role, query.is_active)
         return respond(request.scope, window, await users.page(request.actor, wanted, window))
 
     @get("/me", Access(Policy.SIGNED_IN, Scope.USERS_READ), raises=(UserNotFound,))
-    async def get_me(self, request: ApiRequest, users: Injected[Users]) -> UserResponse | PublicUserResponse:
+    async def get_me(self, request: ApiRequest, users: Injected[Users]) -> UserResponse:
         """Read your own account."""
-        return await users.find(request.actor, str(request.actor.id))
+        return await users.whole(request.actor.id)
 
     @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,))
-    async def update_me(
-        self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]
-    ) -> UserResponse | PublicUserResponse:
+    async def update_me(self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]) -> UserResponse:
         """Change your name, time zone or locale; what the body leaves out stays as it is."""
         return await user_writes.update(request.actor, given(data))
 

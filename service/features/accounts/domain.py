@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -44,6 +44,13 @@ class UserNotFound(NotFound):
 
     code = "user_not_found"
     title = "There is no such user"
+
+
+class PasswordRequired(Forbidden):
+    """This takes the account's password again, and it is missing or wrong."""
+
+    code = "password_required"
+    title = "The password is required again"
 
 
 class User(Struct, frozen=True):
@@ -92,6 +99,15 @@ class Credentials(Struct, frozen=True):
     user_id: UUID
     password_hash: str | None
     is_active: bool
+
+
+class VerificationLink(Struct, frozen=True):
+    """What a verification mail needs: where it goes, in which language, the token in its link, and how long that is good."""
+
+    email: str
+    locale: str
+    token: str
+    lifetime: timedelta
 
 
 def newcomer(user_id: UUID, email: str, full_name: str | None, role: Role, now: datetime) -> User:

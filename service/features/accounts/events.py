@@ -15,6 +15,18 @@ class UserUpdated(Event, frozen=True):
     type = "user.updated"
 
 
+class VerificationRequested(Event, frozen=True):
+    """The owner of an unverified address asked for another mail."""
+
+    type = "user.verification_requested"
+
+
+class EmailVerified(Event, frozen=True):
+    """The owner opened a link that was mailed to the address."""
+
+    type = "user.email_verified"
+
+
 class PasswordSet(Event, frozen=True):
     """The owner set a password by a one-time link; all sessions ended."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from service.adapters.tokens import new_secret
@@ -9,10 +10,11 @@ from service.features.accounts.controller import RegistrationController, UserCon
 from service.features.accounts.password_rules import PasswordRules, common_passwords
 from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
-from service.wiring import Feature
+from service.features.accounts.verification import EmailVerification
+from service.wiring import Feature, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from service.wiring import Ports, Provided
 
@@ -20,13 +22,21 @@ if TYPE_CHECKING:
 def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
     kit = _kit(ports)
+    tokens = PiccoloOneTimeTokens(ports.database)
     rules = PasswordRules(ports.settings.passwords.min_length, common_passwords())
     is_open = ports.settings.registration == "open"
     return {
         "users": kit.users,
         "user_writes": UserWrites(kit, ports.passwords, rules, registration_is_open=is_open),
-        "password_links": PasswordLinks(kit, PiccoloOneTimeTokens(ports.database), ports.passwords, rules),
+        "password_links": PasswordLinks(kit, tokens, ports.passwords, rules),
+        "email_verification": EmailVerification(kit, tokens, new_secret),
     }
+
+
+def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
+    """What the worker does for accounts."""
+    tokens = PiccoloOneTimeTokens(ports.database)
+    return (Job("prune_one_time_tokens", timedelta(hours=1), lambda: tokens.prune(ports.clock.now())),)
 
 
 def administrators(ports: Ports) -> Administrators:
@@ -38,4 +48,4 @@ def _kit(ports: Ports) -> Kit:
     return Kit(ports.database, PiccoloUsers(ports.database), ports.outbox, ports.clock, ports.ids)
 
 
-FEATURE = Feature("accounts", (RegistrationController, UserController), provide)
+FEATURE = Feature("accounts", (RegistrationController, UserController), provide, jobs)

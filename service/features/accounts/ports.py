@@ -30,6 +30,14 @@ class UserFilter(Struct, frozen=True):
 class Users(Protocol):
     """Stored accounts."""
 
+    async def whole(self, user_id: UUID) -> User:
+        """An account as its owner sees it.
+
+        Raises:
+            UserNotFound: there is none.
+        """
+        ...
+
     async def find(self, actor: Actor, reference: str) -> User | PublicUser:
         """The person with this id, whole for the person and for admins.
 
@@ -99,8 +107,12 @@ class OneTimeTokens(Protocol):
         """Take it away; False where it is gone already, or too old."""
         ...
 
-    async def void(self, user_id: UUID) -> None:
-        """Take all tokens of the account away."""
+    async def void(self, user_id: UUID, purpose: str | None = None) -> None:
+        """Take all tokens of the account away, or those of one purpose."""
+        ...
+
+    async def prune(self, now: datetime) -> None:
+        """Take away, whosever they are, all that are too old."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -10,7 +11,7 @@ from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.failures import constraint_of
-from service.adapters.database.lists import Condition, ListStatements, like
+from service.adapters.database.lists import Condition, Key, ListStatements, like
 from service.adapters.tokens import digest
 from service.features.accounts.domain import Credentials, EmailTaken, PublicUser, Role, User, UserNotFound, UserState
 from service.features.accounts.ports import OneTimeTokens, UserFilter, Users
@@ -19,11 +20,9 @@ from service.kernel.paging import Slice, Window
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from piccolo.columns import Column
     from piccolo.query import Select
 
     from service.kernel.actor import Actor
@@ -57,14 +56,14 @@ def _visible(caller: Param) -> QueryString:
 FIND = Statement(lambda: _select(_WHOLE).where(_U.id == Param(1)))
 FIND_PUBLIC = Statement(lambda: _select(_PUBLIC).where(_U.id == Param(1)).where(_visible(Param(2))))
 
-_SORT: dict[str, Column | QueryString] = {
-    "created_at": _U.created_at,
-    "updated_at": _U.updated_at,
-    "email": _U.canonical_email,
-    "full_name": QueryString('{} COLLATE "C"', _U.full_name),
+_SORT = {
+    "created_at": Key(_U.created_at, datetime),
+    "updated_at": Key(_U.updated_at, datetime),
+    "email": Key(_U.canonical_email, str),
+    "full_name": Key(QueryString('{} COLLATE "C"', _U.full_name), str, nullable=True),
 }
-LIST = ListStatements(lambda: _select(_WHOLE), _SORT, _U.id)
-LIST_PUBLIC = ListStatements(lambda: _select(_PUBLIC), _SORT, _U.id)
+LIST = ListStatements(lambda: _select(_WHOLE), _SORT, _U.id, counted=lambda: _select([_U.id]))
+LIST_PUBLIC = ListStatements(lambda: _select(_PUBLIC), _SORT, _U.id, counted=lambda: _select([_U.id]))
 
 
 def _lock(column: Any) -> Statement:
@@ -129,18 +128,24 @@ class PiccoloUsers(Users):
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def whole(self, user_id: UUID) -> User:
+        """See ports.Users."""
+        row = await self._database.fetch_row(FIND, user_id)
+        if row is None:
+            raise UserNotFound
+        return _user(row)
+
     async def find(self, actor: Actor, reference: str) -> User | PublicUser:
         """See ports.Users."""
         user_id = parse_id(reference)
         if user_id is None:
             raise UserNotFound
         if actor.is_admin or user_id == actor.user_id:
-            row = await self._database.fetch_row(FIND, user_id)
-        else:
-            row = await self._database.fetch_row(FIND_PUBLIC, user_id, actor.id)
+            return await self.whole(user_id)
+        row = await self._database.fetch_row(FIND_PUBLIC, user_id, actor.id)
         if row is None:
             raise UserNotFound
-        return _user(row) if len(row) == len(_WHOLE) else PublicUser(*row)
+        return PublicUser(*row)
 
     async def page(self, actor: Actor, wanted: UserFilter, window: Window) -> Slice[User | PublicUser]:
         """See ports.Users."""
@@ -152,9 +157,8 @@ class PiccoloUsers(Users):
         if wanted.is_active is not None:
             conditions.append(Condition("active", lambda active: QueryString("{} = {}", _U.is_active, active), wanted.is_active))
         statements = LIST if actor.is_admin else LIST_PUBLIC
-        rows = await statements.rows(self._database, conditions, window)
-        total, exact = await statements.total(self._database, conditions, window, len(rows))
-        return Slice([_user(row) if actor.is_admin else PublicUser(*row) for row in rows], total, exact)
+        build = _user if actor.is_admin else _public_user
+        return await statements.page(self._database, conditions, window, build)
 
     async def add(self, user: User, canonical_email: str, password_hash: str | None) -> None:
         """See ports.Users."""
@@ -221,7 +225,12 @@ OWNER = Statement(
 USE_TOKEN = Statement(
     lambda: QueryString(f"DELETE FROM one_time_tokens WHERE {_GOOD} RETURNING user_id", Param(1), Param(2), Param(3))
 )
-VOID_TOKENS = Statement(lambda: OneTimeTokenRow.delete().where(OneTimeTokenRow.user_id == Param(1)))
+VOID_TOKENS = Statement(
+    lambda: QueryString(
+        "DELETE FROM one_time_tokens WHERE user_id = {} AND ({}::text IS NULL OR purpose = {})", Param(1), Param(2), Param(2)
+    )
+)
+PRUNE_TOKENS = Statement(lambda: OneTimeTokenRow.delete().where(OneTimeTokenRow.expires_at <= Param(1)))
 
 
 class PiccoloOneTimeTokens(OneTimeTokens):
@@ -243,16 +252,24 @@ class PiccoloOneTimeTokens(OneTimeTokens):
         """See ports.OneTimeTokens."""
         return await self._database.fetch_row(USE_TOKEN, digest(secret), purpose, now) is not None
 
-    async def void(self, user_id: UUID) -> None:
+    async def void(self, user_id: UUID, purpose: str | None = None) -> None:
         """See ports.OneTimeTokens."""
-        await self._database.fetch(VOID_TOKENS, user_id)
+        await self._database.fetch(VOID_TOKENS, user_id, purpose)
+
+    async def prune(self, now: datetime) -> None:
+        """See ports.OneTimeTokens."""
+        await self._database.fetch(PRUNE_TOKENS, now)
 
 
 def _matches(pattern: Param) -> QueryString:
     return QueryString("({} ILIKE {} OR {} ILIKE {})", _U.full_name, pattern, _U.email, pattern)
 
 
-def _user(row: asyncpg.Record) -> User:
+def _public_user(row: Iterable[Any]) -> PublicUser:
+    return PublicUser(*row)
+
+
+def _user(row: Iterable[Any]) -> User:
     user_id, email, full_name, role, *rest = row
     return User(user_id, email, full_name, Role(role), *rest)
 

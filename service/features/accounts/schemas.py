@@ -73,6 +73,18 @@ class PasswordConfirmation(Struct, forbid_unknown_fields=True):
     new_password: NewPassword
 
 
+class EmailConfirmation(Struct, forbid_unknown_fields=True):
+    """The one-time token of a verification mail."""
+
+    token: OneTimeToken
+
+
+class VerificationWish(Struct, forbid_unknown_fields=True):
+    """The address that should get another verification mail."""
+
+    email: Email
+
+
 class Message(Struct):
     """What was done, in words."""
 

@@ -1,6 +1,7 @@
 """How accounts are stored."""
 
-from piccolo.columns import JSONB, UUID, Boolean, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Boolean, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from service.adapters.database.engine import ENGINE
@@ -33,7 +34,7 @@ class OneTimeTokenRow(Table, tablename="one_time_tokens", db=ENGINE):
     """A link that was issued and not used yet; only its hash is here."""
 
     token_hash = Text(primary_key=True, default=None)
-    user_id = UUID(default=None, index=True)
+    user_id = ForeignKey(UserRow, on_delete=OnDelete.cascade, null=False, default=None, index=True)
     purpose = Text(default=None)
     created_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from service.features.accounts.domain import PublicUser
     from service.features.accounts.password_rules import PasswordRules
     from service.features.accounts.ports import OneTimeTokens, Passwords, Users
     from service.kernel.actor import Actor
@@ -80,7 +79,7 @@ class UserWrites:
 
         return await kit.unit_of_work.run(work)
 
-    async def update(self, actor: Actor, wanted: Mapping[str, Any]) -> User | PublicUser:
+    async def update(self, actor: Actor, wanted: Mapping[str, Any]) -> User:
         """Give fields of the actor's own profile new values; values that it has already change nothing.
 
         Raises:
@@ -88,10 +87,10 @@ class UserWrites:
         """
         kit = self._kit
 
-        async def work() -> User | PublicUser:
+        async def work() -> User:
             state = await kit.users.lock(actor.id)
             await _apply(kit, actor, state, wanted, UserUpdated)
-            return await kit.users.find(actor, str(actor.id))
+            return await kit.users.whole(actor.id)
 
         return await kit.unit_of_work.run(work)
 
@@ -146,7 +145,7 @@ class Administrators:
     async def create(self, actor: Actor, email: str, *, promote: bool) -> str:
         """A link by which an admin sets a password; for an address without an account, one is made.
 
-        `promote` is what an existing account needs: its sessions end, and it is active again if it was not.
+        `promote` is what an existing account needs: its sessions and its password end, and it is active again.
 
         Raises:
             Invalid: that is no e-mail address.
@@ -177,7 +176,9 @@ class Administrators:
             message = f"{state.email} has an account; say --promote to end its sessions and make it an admin's."
             raise EmailTaken(message)
         await self._kit.users.end_sessions(state.id, now)
-        await _apply(self._kit, actor, state, {"role": Role.ADMIN, "is_active": True}, AdminAppointed)
+        # Whoever registered the address first may not be its owner: only the link's reader sets the password.
+        wanted = {"role": Role.ADMIN, "is_active": True, "password_hash": None}
+        await _apply(self._kit, actor, state, wanted, AdminAppointed)
 
 
 def _unusable() -> InvalidToken:

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import msgspec
-from litestar import Controller, Response
+from litestar import Controller
 from litestar.params import FromPath
 
 from service import __version__
@@ -16,6 +16,7 @@ from service.http.decoding import MAX_BODY_BYTES, MAX_DEPTH
 from service.http.paging import MAX_SIZE
 from service.http.problems import status_of
 from service.http.requests import ApiRequest
+from service.http.responses import Response
 from service.http.routes import Access, Policy, get
 from service.kernel.errors import NotFound, Refusal
 from service.kernel.paging import LAST_OFFSET
@@ -72,4 +73,4 @@ class OperationsController(Controller):
     async def get_openapi(self, request: ApiRequest) -> Response[bytes]:
         """Answer the OpenAPI 3.1 description of this service."""
         document: dict[str, Any] = request.app.state.openapi()
-        return Response(msgspec.json.encode(document), media_type="application/json")
+        return Response(msgspec.json.encode(document))

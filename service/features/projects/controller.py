@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Controller, Response
+from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
@@ -16,6 +16,7 @@ from service.http.decoding import given
 from service.http.paging import Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
+from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Scope
 from service.kernel.text import searchable
@@ -44,7 +45,7 @@ class ProjectController(Controller):
     async def list_projects(self, request: ApiRequest, projects: Injected[Projects]) -> Response[Page[ProjectResponse]]:
         """List the projects that you may see."""
         query = request.query(ProjectsQuery)
-        window = query.window(SORT_KEYS, "-created_at")
+        window = query.window(request.scope, SORT_KEYS, "-created_at")
         wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.search)
         return respond(request.scope, window, await projects.page(request.actor, wanted, window))
 

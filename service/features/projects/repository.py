@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
-from service.adapters.database.lists import Condition, ListStatements, like
+from service.adapters.database.lists import Condition, Key, ListStatements, like
 from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState
 from service.features.projects.ports import ProjectFilter, Projects
 from service.features.projects.tables import MembershipRow, ProjectRow
@@ -16,11 +17,9 @@ from service.kernel.paging import Slice, Window
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
-    import asyncpg
     from piccolo.query import Select
 
     from service.kernel.actor import Actor
@@ -37,11 +36,15 @@ def _my_role(user: Param) -> QueryString:
 
 
 def _select() -> Select[Any]:
-    return MembershipRow.select(
+    return _owners(
         _P.id, _P.key, _P.name, _P.description, _OWNER.id, _OWNER.full_name, _OWNER.email, _OWNER.is_active,
         _P.archived_at, _P.require_if_match, _my_role(Param(1)).as_alias("my_role"),
         _P.created_at, _P.updated_at, _P.deleted_at, _P.version,
-    ).where(QueryString("{} = 'owner'", MembershipRow.role))  # fmt: skip
+    )  # fmt: skip
+
+
+def _owners(*columns: Any) -> Select[Any]:
+    return MembershipRow.select(*columns).where(QueryString("{} = 'owner'", MembershipRow.role))
 
 
 # The caller is always $1, so that `my_role` and visibility share it.
@@ -56,8 +59,14 @@ _UNARCHIVED = Condition("unarchived", lambda _: QueryString("{} IS NULL", _P.arc
 
 LIST = ListStatements(
     _select,
-    {"created_at": _P.created_at, "updated_at": _P.updated_at, "name": _P.name, "key": _P.key},
+    {
+        "created_at": Key(_P.created_at, datetime),
+        "updated_at": Key(_P.updated_at, datetime),
+        "name": Key(_P.name, str),
+        "key": Key(_P.key, str),
+    },
     _P.id,
+    counted=lambda: _owners(_P.id),
 )
 
 
@@ -96,7 +105,8 @@ ADD = Statement(
     lambda: QueryString(
         "INSERT INTO projects "
         "(id, key, name, description, require_if_match, last_number, created_at, updated_at, version, field_versions) "
-        "VALUES ({}, {}, {}, {}, false, 0, {}, {}, 1, '{{}}') ON CONFLICT (key) WHERE deleted_at IS NULL DO NOTHING RETURNING id",
+        "VALUES ({}, {}, {}, {}, false, 0, {}, {}, 1, jsonb_build_object()) "
+        "ON CONFLICT (key) WHERE deleted_at IS NULL DO NOTHING RETURNING id",
         *(Param(number) for number in (1, 2, 3, 4, 5, 5)),
     )
 )
@@ -147,9 +157,7 @@ class PiccoloProjects(Projects):
             conditions.append(_UNARCHIVED)
         if wanted.search:
             conditions.append(Condition("search", _matches, like(wanted.search)))
-        rows = await LIST.rows(self._database, conditions, window)
-        total, exact = await LIST.total(self._database, conditions, window, len(rows))
-        return Slice([_project(row) for row in rows], total, exact)
+        return await LIST.page(self._database, conditions, window, _project)
 
     async def lock(self, reference: str) -> ProjectState:
         """See ports.Projects."""
@@ -187,7 +195,7 @@ def _matches(pattern: Param) -> QueryString:
     return QueryString('({} COLLATE "default" ILIKE {} OR {} ILIKE {})', _P.name, pattern, _P.key, pattern)
 
 
-def _project(row: asyncpg.Record) -> Project:
+def _project(row: Iterable[Any]) -> Project:
     (id_, key, name, description, owner_id, owner_name, owner_email, owner_active, archived_at, require_if_match, my_role,
      created_at, updated_at, deleted_at, version) = row  # fmt: skip
     owner = Member(owner_id, owner_name, owner_email, owner_active)

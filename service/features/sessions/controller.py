@@ -1,32 +1,88 @@
-"""Logging in and out over HTTP."""
+"""Logging in, going on and logging out over HTTP."""
 
 from __future__ import annotations
 
-from litestar import Controller, Response
-from litestar.params import JSONBody
+from litestar import Controller
+from litestar.params import FromPath, JSONBody
 
-from service.features.sessions.domain import AccountInactive, LoginFailed
-from service.features.sessions.schemas import Login, TokensResponse
-from service.features.sessions.use_cases import Logins
+from service.features.accounts.domain import PasswordRequired
+from service.features.sessions.domain import (
+    AccountInactive,
+    InvalidRefreshToken,
+    LoginFailed,
+    SessionEnded,
+    SessionNotFound,
+    TokenReused,
+)
+from service.features.sessions.ports import Sessions
+from service.features.sessions.refreshing import Refreshes
+from service.features.sessions.schemas import Confirmation, KeySet, Login, Refresh, SessionResponse, TokensResponse, key_set
+from service.features.sessions.use_cases import Logins, Logouts, PublicKeys
+from service.http.paging import Page, PageQuery, respond
 from service.http.requests import ApiRequest
-from service.http.routes import Access, Policy, post
+from service.http.responses import Response
+from service.http.routes import Access, Policy, delete, get, post
 from service.kernel.actor import Scope
 from service.wiring import Injected
 
+SORT_KEYS = ("created_at", "last_used_at", "expires_at")
+
+EVERYONE = Access(Policy.PUBLIC)
+OWNER = Access(Policy.SIGNED_IN, Scope.ADMIN)
+REFUSED = (InvalidRefreshToken, TokenReused, SessionEnded)
+
 
 class SessionController(Controller):
-    """Starting and ending sessions."""
+    """Starting sessions, going on with them and ending them."""
 
     path = "/auth"
     tags = ("sessions",)
 
-    @post("/login", Access(Policy.PUBLIC), raises=(LoginFailed, AccountInactive), status_code=200)
+    @post("/login", EVERYONE, raises=(LoginFailed, AccountInactive), status_code=200)
     async def login(self, data: JSONBody[Login], request: ApiRequest, logins: Injected[Logins]) -> Response[TokensResponse]:
         """Start a session; its access token goes into `Authorization: Bearer …`."""
         tokens = await logins.login(request.actor, data.email, data.password)
         return Response(tokens, headers={"Cache-Control": "no-store"})
 
-    @post("/logout", Access(Policy.SIGNED_IN, Scope.ADMIN), status_code=204)
-    async def logout(self, request: ApiRequest, logins: Injected[Logins]) -> None:
+    @post("/refresh", EVERYONE, raises=REFUSED, status_code=200)
+    async def refresh(
+        self, data: JSONBody[Refresh], request: ApiRequest, refreshes: Injected[Refreshes]
+    ) -> Response[TokensResponse]:
+        """Exchange a refresh token for new tokens; each is good once.
+
+        Sent again within 10 s it is answered with the same refresh token, while that is unused; a lost answer or two
+        requests at once do no harm. Later, or after a logout, it ends the session.
+        """
+        tokens = await refreshes.refresh(request.actor, data.refresh_token)
+        return Response(tokens, headers={"Cache-Control": "no-store"})
+
+    @post("/logout", OWNER, status_code=204)
+    async def logout(self, request: ApiRequest, logouts: Injected[Logouts]) -> None:
         """End this session at once."""
-        await logins.logout(request.actor)
+        await logouts.logout(request.actor)
+
+    @post("/logout-all", OWNER, raises=(PasswordRequired,), status_code=204)
+    async def logout_all(self, data: JSONBody[Confirmation], request: ApiRequest, logouts: Injected[Logouts]) -> None:
+        """End all your sessions at once, this one too."""
+        await logouts.logout_all(request.actor, data.password)
+
+    @get("/sessions", OWNER, query=PageQuery)
+    async def list_sessions(self, request: ApiRequest, sessions: Injected[Sessions]) -> Response[Page[SessionResponse]]:
+        """List where you are logged in."""
+        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "-created_at")
+        return respond(request.scope, window, await sessions.page(request.actor, window))
+
+    @get("/sessions/{session:str}", OWNER, raises=(SessionNotFound,))
+    async def get_session(self, request: ApiRequest, session: FromPath[str], sessions: Injected[Sessions]) -> SessionResponse:
+        """Read one of your sessions."""
+        return await sessions.find(request.actor, session)
+
+    @delete("/sessions/{session:str}", OWNER, raises=(SessionNotFound,), status_code=204)
+    async def end_session(self, request: ApiRequest, session: FromPath[str], logouts: Injected[Logouts]) -> None:
+        """End one of your sessions at once."""
+        await logouts.end(request.actor, session)
+
+    @get("/jwks", EVERYONE)
+    async def get_jwks(self, public_keys: Injected[PublicKeys]) -> KeySet:
+        """Read the public keys (RFC 7517) that verify access tokens; none where the service signs with a secret key."""
+        return key_set(public_keys.now_good())

@@ -13,3 +13,9 @@ class SessionClosed(Event, frozen=True):
     """Its owner ended the session."""
 
     type = "session.ended"
+
+
+class ReuseDetected(Event, frozen=True):
+    """A refresh token was used a second time, or after the logout; the session has ended by it at the latest."""
+
+    type = "session.reuse_detected"

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from service.features.accounts.ports import Users
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.controller import SessionController
+from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.repository import PiccoloSessions
-from service.features.sessions.use_cases import Kit, Logins
-from service.wiring import Feature
+from service.features.sessions.use_cases import Kit, Logins, Logouts, PublicKeys
+from service.wiring import Feature, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from service.wiring import Ports, Provided
+
+# How long an ended session is kept for whoever looks into what happened.
+KEPT = timedelta(days=30)
 
 
 def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
-    sessions = PiccoloSessions(ports.database)
+    sessions = PiccoloSessions(ports.database, ports.clock)
     users = provided["users", Users]  # type: ignore[type-abstract]
     kit = Kit(
         ports.database, users, sessions, ports.passwords, ports.access_tokens, ports.outbox, ports.clock, ports.ids
@@ -27,8 +32,18 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     lifetimes = ports.settings.sessions
     return {
         "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock),
+        "sessions": sessions,
         "logins": Logins(kit, lifetimes.lifetime, lifetimes.idle_lifetime),
+        "logouts": Logouts(kit),
+        "refreshes": Refreshes(kit, lifetimes.idle_lifetime),
+        "public_keys": PublicKeys(ports.access_tokens, ports.clock),
     }
 
 
-FEATURE = Feature("sessions", (SessionController,), provide)
+def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
+    """What the worker does for sessions."""
+    sessions = PiccoloSessions(ports.database, ports.clock)
+    return (Job("prune_sessions", timedelta(hours=1), lambda: sessions.prune(ports.clock.now() - KEPT)),)
+
+
+FEATURE = Feature("sessions", (SessionController,), provide, jobs)

@@ -1,4 +1,4 @@
-"""Logging in and out."""
+"""Logging in, and ending sessions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from service.features.accounts.addresses import canonical_email
+from service.features.accounts.domain import PasswordRequired
 from service.features.accounts.password_rules import normalized
-from service.features.sessions.domain import AccountInactive, LoginFailed, Session, Tokens
+from service.features.sessions.domain import AccountInactive, LoginFailed, Session, SessionNotFound, Tokens
 from service.features.sessions.events import SessionClosed, SessionStarted
+from service.features.sessions.refresh_tokens import SECRET_BYTES, RefreshToken
+from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
 
     from service.features.accounts.domain import Credentials
     from service.features.accounts.ports import Passwords, Users
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
 
 # 256 bits, like the tokens that are derived with it.
-_RANDOM_BYTES = 32
+_NONCE_BYTES = 32
 
 
 class Kit(Struct, frozen=True):
@@ -37,9 +42,14 @@ class Kit(Struct, frozen=True):
     clock: Clock
     ids: Ids
 
+    def tokens(self, user_id: UUID, refresh_token: RefreshToken, now: datetime) -> Tokens:
+        """The answer to a login or a refresh, with a new access token."""
+        access_token = self.access_tokens.issue(user_id, refresh_token.session_id, now)
+        return Tokens(access_token, refresh_token.text, None, "bearer", int(self.access_tokens.lifetime.total_seconds()))
+
 
 class Logins:
-    """Starting a session with a password, and ending it."""
+    """Starting a session with a password."""
 
     def __init__(self, kit: Kit, lifetime: timedelta, idle_lifetime: timedelta) -> None:
         self._kit = kit
@@ -68,18 +78,6 @@ class Logins:
         rehashed = await kit.passwords.hash(password) if kit.passwords.needs_rehash(known.password_hash) else None
         return await kit.unit_of_work.run(lambda: self._start(actor, known, rehashed))
 
-    async def logout(self, actor: Actor) -> None:
-        """End the actor's session; its tokens are refused from the next request on."""
-        kit = self._kit
-        session_id = actor.session_id
-
-        async def work() -> None:
-            if session_id is not None and await kit.sessions.end(session_id, kit.clock.now()):
-                ended = SessionClosed(subject_id=session_id, subject_version=2, data={"user_id": str(actor.id)})
-                await kit.outbox.publish(actor, ended)
-
-        await kit.unit_of_work.run(work)
-
     async def _start(self, actor: Actor, known: Credentials, rehashed: str | None) -> Tokens:
         kit = self._kit
         # While the password was verified it may have been changed and every session ended: this one must not outlive that.
@@ -96,11 +94,95 @@ class Logins:
             idle_expires_at=now + self._idle_lifetime,
             ip=trace.ip,
             user_agent=trace.user_agent,
-            nonce=secrets.token_bytes(_RANDOM_BYTES),
+            nonce=secrets.token_bytes(_NONCE_BYTES),
         )
-        refresh_secret = secrets.token_urlsafe(_RANDOM_BYTES)
-        await kit.sessions.add(session, refresh_secret)
+        refresh_token = RefreshToken.first(session.id, secrets.token_bytes(SECRET_BYTES), session.nonce)
+        await kit.sessions.add(session, refresh_token)
         started = SessionStarted(subject_id=session.id, subject_version=1, data={"user_id": str(known.user_id)})
         await kit.outbox.publish(actor, started)
-        access_token = kit.access_tokens.issue(known.user_id, session.id, now)
-        return Tokens(access_token, refresh_secret, None, "bearer", int(kit.access_tokens.lifetime.total_seconds()))
+        return kit.tokens(known.user_id, refresh_token, now)
+
+
+class Logouts:
+    """Ending sessions of one's own; their tokens are refused from the next request on."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    async def logout(self, actor: Actor) -> None:
+        """End the session that the actor speaks in."""
+        kit = self._kit
+        session_id = actor.session_id
+
+        async def work() -> None:
+            if session_id is not None and await kit.sessions.log_out(session_id, kit.clock.now()):
+                await kit.outbox.publish(actor, _closed(actor, session_id))
+
+        await kit.unit_of_work.run(work)
+
+    async def end(self, actor: Actor, reference: str) -> None:
+        """End one of the actor's sessions, of another device perhaps.
+
+        Raises:
+            SessionNotFound: the actor has no such session that lives.
+        """
+        kit = self._kit
+
+        async def work() -> None:
+            session_id = parse_id(reference)
+            if session_id is None or not await kit.sessions.end(actor.id, session_id, kit.clock.now()):
+                raise SessionNotFound
+            await kit.outbox.publish(actor, _closed(actor, session_id))
+
+        await kit.unit_of_work.run(work)
+
+    async def logout_all(self, actor: Actor, password: str | None) -> None:
+        """End every session of the actor's, this one too.
+
+        Raises:
+            PasswordRequired: the password is missing or wrong.
+            Unavailable: too many passwords wait to be hashed.
+        """
+        kit = self._kit
+        confirmed = await self._confirmed(actor, password)
+
+        async def work() -> None:
+            # The account before its sessions, as in every unit; and the password may have been changed a moment ago.
+            if not await kit.users.hold(confirmed):
+                raise _password_required()
+            ended = await kit.sessions.end_all(actor.id, kit.clock.now())
+            await kit.outbox.publish(actor, *(_closed(actor, session_id) for session_id in ended))
+
+        await kit.unit_of_work.run(work)
+
+    async def _confirmed(self, actor: Actor, password: str | None) -> Credentials:
+        kit = self._kit
+        if password is None:
+            raise _password_required()
+        _, canonical = canonical_email(actor.email or "")
+        known = await kit.users.credentials(canonical)
+        right = await kit.passwords.verify(known.password_hash if known else None, normalized(password))
+        # The address may be another person's by now.
+        if known is None or known.user_id != actor.id or not right:
+            raise _password_required()
+        return known
+
+
+class PublicKeys:
+    """What others verify access tokens with."""
+
+    def __init__(self, access_tokens: AccessTokens, clock: Clock) -> None:
+        self._access_tokens = access_tokens
+        self._clock = clock
+
+    def now_good(self) -> Sequence[tuple[str, bytes]]:
+        """Kid and public Ed25519 key of each, the newest first; none where the ring's keys are secret ones."""
+        return self._access_tokens.public_keys(self._clock.now())
+
+
+def _closed(actor: Actor, session_id: UUID) -> SessionClosed:
+    return SessionClosed(subject_id=session_id, subject_version=2, data={"user_id": str(actor.id)})
+
+
+def _password_required() -> PasswordRequired:
+    return PasswordRequired("Send the password of your account as `password` to do this.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Response
+from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
@@ -18,6 +18,7 @@ from service.http.decoding import given
 from service.http.paging import Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
+from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Actor, Scope
 from service.kernel.text import Instant, parse_id
@@ -84,7 +85,7 @@ class TaskController(Controller):
     async def list_tasks(self, request: ApiRequest, tasks: Injected[Tasks]) -> Response[Page[TaskResponse]]:
         """List the tasks of the projects that you belong to."""
         query = request.query(TasksQuery)
-        window = query.window(SORT_KEYS, "-created_at")
+        window = query.window(request.scope, SORT_KEYS, "-created_at")
         return respond(request.scope, window, await tasks.page(request.actor, query.wanted(request.actor), window))
 
     @post(

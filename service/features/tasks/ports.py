@@ -96,6 +96,15 @@ class Tasks(Protocol):
         """Store a new task."""
         ...
 
+    async def add_below(
+        self, task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime
+    ) -> tuple[int, str] | None:
+        """Store a new task below the draft's parent, and tell the parent's number and title.
+
+        None, and nothing stored, where the parent is not in the project or stands too deep; `lineage` tells which.
+        """
+        ...
+
     async def change(self, state: TaskState, changes: Mapping[str, Any], now: datetime) -> int:
         """Store new values of a locked task's fields; the new version."""
         ...

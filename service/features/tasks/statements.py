@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from piccolo.columns.combination import And
 from piccolo.querystring import QueryString
 
-from service.adapters.database.lists import Condition, ListStatements
+from service.adapters.database.lists import Condition, Key, ListStatements
 from service.adapters.database.statements import Param, Statement
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.tasks.tables import TaskRow
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from piccolo.query import Select
 
     from service.features.tasks.ports import TaskFilter
@@ -24,13 +23,17 @@ if TYPE_CHECKING:
 _T = TaskRow
 
 
+def _alive() -> And:
+    return And(_T.deleted_at.is_null(), _T.project.deleted_at.is_null())
+
+
 def _select() -> Select[Any]:
     return _T.select(
         _T.id, _T.number, _T.project.id, _T.project.key, _T.project.name, _T.title, _T.description, _T.status,
         _T.completed_at, _T.priority, _T.due_date, _T.assignee.id, _T.assignee.full_name, _T.reporter.id,
         _T.reporter.full_name, _T.parent.id, _T.parent.number, _T.parent.title, _T.comment_count,
         _T.created_at, _T.updated_at, _T.deleted_at, _T.version,
-    ).where(And(_T.deleted_at.is_null(), _T.project.deleted_at.is_null()))  # fmt: skip
+    ).where(_alive())  # fmt: skip
 
 
 def _belongs(user: Param) -> QueryString:
@@ -49,16 +52,17 @@ FIND_BY_KEY = Statement(lambda: _select().where(And(_T.project.key == Param(3), 
 LIST = ListStatements(
     _select,
     {
-        "created_at": _T.created_at,
-        "updated_at": _T.updated_at,
-        "priority": _T.priority,
-        "due_date": _T.due_date,
-        "title": _T.title,
-        "number": _T.number,
+        "created_at": Key(_T.created_at, datetime),
+        "updated_at": Key(_T.updated_at, datetime),
+        "priority": Key(_T.priority, int),
+        "due_date": Key(_T.due_date, datetime, nullable=True),
+        "title": Key(_T.title, str),
+        "number": Key(_T.number, int),
         # The column that PostgreSQL keeps beside `status`, so that lists sort in its order and not by the alphabet.
-        "status": QueryString('"tasks"."status_rank"'),
+        "status": Key(QueryString('"tasks"."status_rank"'), int),
     },
     _T.id,
+    counted=lambda: _T.select(_T.id).where(_alive()),
 )
 
 
@@ -148,30 +152,49 @@ _BELOW = (
 
 LOCK_TREE = Statement(
     lambda: QueryString(
-        _BELOW + f"SELECT {_STATE_COLUMNS} FROM tasks WHERE id IN (SELECT id FROM below) ORDER BY id FOR NO KEY UPDATE", Param(1)
+        # Who waited for the rows sees `below` as it was before: only the row itself tells that it was deleted meanwhile.
+        _BELOW + f"SELECT {_STATE_COLUMNS} FROM tasks "
+        "WHERE id IN (SELECT id FROM below) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+        Param(1),
     )
 )
 
 HEIGHT = Statement(lambda: QueryString(_BELOW + "SELECT coalesce(max(level), 1) FROM below", Param(1)))
 
+_ABOVE = (
+    "WITH RECURSIVE above AS ("
+    "SELECT id, parent_id, 1 AS level FROM tasks WHERE project_id = {} AND id = {} AND deleted_at IS NULL "
+    "UNION ALL SELECT t.id, t.parent_id, a.level + 1 FROM tasks t JOIN above a ON t.id = a.parent_id) "
+)
+
 LINEAGE = Statement(
     lambda: QueryString(
-        "WITH RECURSIVE above AS ("
-        "SELECT id, parent_id, 1 AS level FROM tasks WHERE project_id = {} AND id = {} AND deleted_at IS NULL "
-        "UNION ALL SELECT t.id, t.parent_id, a.level + 1 FROM tasks t JOIN above a ON t.id = a.parent_id) "
-        "SELECT t.id, p.key, t.number, t.title FROM above a JOIN tasks t ON t.id = a.id JOIN projects p ON p.id = t.project_id "
-        "ORDER BY a.level DESC",
+        _ABOVE + "SELECT t.id, p.key, t.number, t.title "
+        "FROM above a JOIN tasks t ON t.id = a.id JOIN projects p ON p.id = t.project_id ORDER BY a.level DESC",
         Param(1),
         Param(2),
     )
 )
 
-ADD = Statement(
+_NEW = (
+    "INSERT INTO tasks (id, project_id, number, title, description, status, completed_at, priority, due_date, assignee_id, "
+    "reporter_id, parent_id, created_at, updated_at, comment_count, version, field_versions) "
+)
+# INSERT … SELECT takes a bare parameter for text, so each says what it is.
+_NEW_TYPES = (
+    "uuid, uuid, integer, text, text, text, timestamptz, smallint, timestamptz, uuid, uuid, uuid, timestamptz, timestamptz"
+)
+_NEW_VALUES = ", ".join(f"{{}}::{type_}" for type_ in _NEW_TYPES.split(", ")) + ", 0, 1, jsonb_build_object()"
+_NEW_PARAMS = [Param(number) for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13)]
+
+ADD = Statement(lambda: QueryString(f"{_NEW} VALUES ({_NEW_VALUES})", *_NEW_PARAMS))
+
+# Finds the parent and measures its depth in the statement that inserts: the lock on the project keeps the tree still.
+ADD_BELOW = Statement(
     lambda: QueryString(
-        "INSERT INTO tasks (id, project_id, number, title, description, status, completed_at, priority, due_date, assignee_id, "
-        "reporter_id, parent_id, comment_count, created_at, updated_at, version, field_versions) "
-        "VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, {}, {}, 1, '{{}}')",
-        *(Param(number) for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13)),
+        f"{_ABOVE} {_NEW} SELECT {_NEW_VALUES} FROM above WHERE level = 1 AND (SELECT count(*) FROM above) < {{}} "
+        "RETURNING (SELECT number FROM tasks WHERE id = {}), (SELECT title FROM tasks WHERE id = {})",
+        *(Param(2), Param(12), *_NEW_PARAMS, Param(14), Param(12), Param(12)),
     )
 )
 

@@ -11,6 +11,7 @@ from service.features.tasks.domain import (
     Status,
     Task,
     TaskNotFound,
+    TaskRef,
     changed,
     created,
     refuse_misplaced,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.features.projects.ports import Projects
-    from service.features.tasks.domain import ProjectRef, TaskDraft, TaskRef, TaskState
+    from service.features.tasks.domain import ProjectRef, TaskDraft, TaskState
     from service.features.tasks.ports import Insider, Tasks
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -59,10 +60,9 @@ class TaskWrites:
             # The counter's UPDATE locks the project and checks that it can be written to: a share lock first would deadlock.
             number, project = await self._claim_number(actor, draft.project_id)
             insiders = await self._insiders(actor, draft.project_id, draft.assignee_id)
-            parent = await self._parent(draft.project_id, draft.parent_id, height=1) if draft.parent_id else None
             now = self._clock.now()
             task_id = self._ids.new()
-            await self._tasks.add(task_id, number, draft, actor.id, now)
+            parent = await self._add(task_id, number, project, draft, actor.id, now)
             assignee = insiders[draft.assignee_id].person if draft.assignee_id else None
             reporter = PersonRef(actor.id, actor.full_name)
             task = created(draft, Placed(task_id, number, project, assignee, reporter, parent, now))
@@ -81,6 +81,8 @@ class TaskWrites:
             ParentCycle: the new parent stands below the task.
             Invalid: the assignee is no member, the parent does not fit, or status and is_completed contradict each other.
         """
+        # Refused before anything stored is looked at; which of the two was sent decides later.
+        status_from(wanted.get("status"), wanted.get("is_completed"), Status.TODO)
 
         async def work() -> Task:
             # A change of the tree must see the tree stand still.
@@ -145,6 +147,18 @@ class TaskWrites:
         except ProjectNotFound:
             # The request names a task, so that is what there is not.
             raise TaskNotFound from None
+
+    async def _add(
+        self, task_id: UUID, number: int, project: ProjectRef, draft: TaskDraft, reporter_id: UUID, now: datetime
+    ) -> TaskRef | None:
+        if draft.parent_id is None:
+            await self._tasks.add(task_id, number, draft, reporter_id, now)
+            return None
+        parent = await self._tasks.add_below(task_id, number, draft, reporter_id, now)
+        if parent is None:
+            # One more look only to say why not.
+            return await self._parent(project.id, draft.parent_id, height=1)
+        return TaskRef(draft.parent_id, f"{project.key}-{parent[0]}", parent[1])
 
     async def _parent(self, project_id: UUID, parent_id: UUID, *, height: int, task_id: UUID | None = None) -> TaskRef:
         found = await self._tasks.lineage(project_id, parent_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from msgspec import structs
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, DatabaseUnavailable, Param, Statement
@@ -30,7 +32,8 @@ SERIALIZABLE = Statement(lambda: QueryString("SET LOCAL transaction_isolation = 
 async def scratch(connection: asyncpg.Connection[Any]) -> AsyncIterator[asyncpg.Connection[Any]]:
     """A table whose unique rule is only checked by COMMIT."""
     await connection.execute(
-        "CREATE TABLE IF NOT EXISTS scratch (value integer, CONSTRAINT scratch_value_unique UNIQUE (value) DEFERRABLE INITIALLY DEFERRED);"
+        "CREATE TABLE IF NOT EXISTS scratch "
+        "(value integer, CONSTRAINT scratch_value_unique UNIQUE (value) DEFERRABLE INITIALLY DEFERRED);"
         "DELETE FROM scratch"
     )
     yield connection
@@ -87,7 +90,7 @@ async def test_three_hundred_cancelled_requests_leave_the_pool_whole(
 
 
 async def test_an_inner_unit_joins_the_outer_one(database: Database, scratch: asyncpg.Connection[Any]) -> None:
-    class Regret(Exception):  # noqa: N818
+    class Regret(Exception):
         pass
 
     async def inner() -> None:
@@ -139,17 +142,16 @@ async def test_a_unit_that_always_loses_is_refused_after_three_tries(database: D
 
 
 async def test_a_full_pool_refuses_instead_of_waiting_forever(settings: Settings, connection: asyncpg.Connection[Any]) -> None:
-    small = Database(_with(settings.database, pool_size=1, acquire_timeout=__import__("datetime").timedelta(milliseconds=50)))
+    small = Database(structs.replace(settings.database, pool_size=1, acquire_timeout=timedelta(milliseconds=50)))
     await small.open()
-    release = asyncio.Event()
+    taken, release = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
-        await small.fetch(ONE)
+        taken.set()
         await release.wait()
 
     holder = asyncio.create_task(small.run(hold))
-    while small.sizes() != (0, 1):
-        await asyncio.sleep(0.005)
+    await taken.wait()
     with pytest.raises(DatabaseUnavailable) as caught:
         await small.fetch(ONE)
     assert caught.value.retry_after == 1
@@ -177,9 +179,7 @@ async def test_a_connection_that_died_in_a_unit_is_replaced(database: Database, 
 async def test_a_commit_without_an_answer_has_an_unknown_outcome(
     database: Database, scratch: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from service.adapters import database as module  # noqa: PLC0415
-
-    original = module._Connection.execute
+    original = asyncpg.Connection.execute
 
     async def cut(self: Any, query: str, *args: Any, **options: Any) -> str:
         if query == "COMMIT":
@@ -187,7 +187,7 @@ async def test_a_commit_without_an_answer_has_an_unknown_outcome(
             raise asyncpg.ConnectionDoesNotExistError
         return await original(self, query, *args, **options)
 
-    monkeypatch.setattr(module._Connection, "execute", cut)
+    monkeypatch.setattr(asyncpg.Connection, "execute", cut)
 
     async def work() -> None:
         await database.fetch(ADD, 1)
@@ -226,9 +226,3 @@ async def test_a_missing_database_is_refused_and_not_waited_for() -> None:
 def test_events_outside_a_unit_are_a_programming_error(settings: Settings) -> None:
     with pytest.raises(RuntimeError):
         Database(settings.database).require_unit()
-
-
-def _with(settings: DatabaseSettings, **changes: Any) -> DatabaseSettings:
-    from msgspec import structs  # noqa: PLC0415
-
-    return structs.replace(settings, **changes)

@@ -1,0 +1,82 @@
+"""The outbox: events in one table, written in the transaction of the change that they tell of, readable in commit order.
+
+A sequence number alone lies about that order, since a transaction that took its number early may commit late; so a
+row also carries its transaction id, and readers stay below `pg_snapshot_xmin`. Transaction ids start anew when a dump
+is restored into another cluster; then start-up opens a new epoch, and older epochs are always visible.
+
+Whoever has subscribed to an event gets a delivery in the same statement; the relay hands it over after COMMIT.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from service.adapters.outbox.statements import INSERT, INSERT_WITH_DELIVERIES, OPEN_EPOCH
+from service.adapters.outbox.tables import DeliveryRow, EpochRow, EventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.adapters.database import Database
+    from service.kernel.actor import Actor
+    from service.kernel.events import Event
+    from service.kernel.ports import Clock, Ids
+
+__all__ = ["OPEN_EPOCH", "DeliveryRow", "EpochRow", "EventRow", "PostgresOutbox", "cursor"]
+
+
+class PostgresOutbox:
+    """Fills ports.Outbox."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids, subscribers: Mapping[str, Sequence[str]]) -> None:
+        """`subscribers` are the names of those who want to be told, by the type of event."""
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._subscribers = subscribers
+
+    async def publish(self, actor: Actor, *events: Event) -> None:
+        """Write the events in the open transaction; note in the actor's trace how far the sequence now goes."""
+        self._database.require_unit()
+        if not events:
+            return
+        now = self._clock.now()
+        told = [(self._ids.new(), event) for event in events]
+        columns = [list(column) for column in zip(*(_row(id_, actor, event, now) for id_, event in told), strict=True)]
+        deliveries = [
+            (self._ids.new(), id_, subscriber) for id_, event in told for subscriber in self._subscribers.get(event.type, ())
+        ]
+        if deliveries:
+            due = [list(column) for column in zip(*deliveries, strict=True)]
+            placed = await self._database.fetch(INSERT_WITH_DELIVERIES, *columns, now, *due)
+        else:
+            placed = await self._database.fetch(INSERT, *columns)
+        actor.trace.change_cursor = cursor(*placed[-1])
+
+
+def _row(id_: UUID, actor: Actor, event: Event, now: datetime) -> tuple[object, ...]:
+    return (
+        id_,
+        event.type,
+        now,
+        actor.user_id,
+        actor.kind,
+        event.project_id,
+        event.subject_type,
+        event.subject_id,
+        event.subject_key,
+        event.subject_version,
+        msgspec.json.encode(event.changes).decode(),
+        msgspec.json.encode(event.data).decode(),
+        actor.trace.request_id,
+    )
+
+
+def cursor(epoch: int, xid: int, sequence: int) -> str:
+    """An opaque place in the sequence of changes."""
+    return urlsafe_b64encode(f"{epoch}.{xid}.{sequence}".encode()).decode().rstrip("=")

@@ -1,0 +1,224 @@
+"""Registering, changing a profile, setting a password and making admins, on fakes of the ports."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.features.accounts.addresses import UnusableEmail
+from service.features.accounts.domain import EmailTaken, InvalidToken, RegistrationClosed, Role, User, UserNotFound
+from service.features.accounts.password_rules import PasswordRules
+from service.features.accounts.use_cases import PASSWORD, Administrators, Kit, PasswordLinks, UserWrites
+from service.kernel.actor import Actor, Trace
+from service.kernel.errors import Invalid
+from service.kernel.events import Change
+from tests.support.accounts import FakeOneTimeTokens, FakePasswords, FakeUsers, a_stored_user
+from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
+
+pytestmark = pytest.mark.anyio
+
+GOOD = "Correct-horse-7"
+STRANGER = Actor.anonymous(Trace("request-0001"))
+OPERATOR = Actor.system("request-0002")
+
+
+class Scene:
+    """An instance without accounts."""
+
+    def __init__(self) -> None:
+        self.unit_of_work = FakeUnitOfWork()
+        self.users = FakeUsers()
+        self.outbox = FakeOutbox()
+        self.clock = FakeClock()
+        self.passwords = FakePasswords()
+        self.rules = PasswordRules(8, frozenset({"password"}))
+        self.tokens = FakeOneTimeTokens(self.users)
+        self.kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
+        self.writes = UserWrites(self.kit, self.passwords, self.rules, registration_is_open=True)
+        self.links = PasswordLinks(self.kit, self.tokens, self.passwords, self.rules)
+        self.administrators = Administrators(self.kit, self.tokens, lambda: "secret", "https://tasks.example.com")
+
+    def ann(self, **fields: Any) -> User:
+        return a_stored_user(self.users, "ann@example.com", "new:old", self.clock.now(), **fields)
+
+    async def a_link(self, user: User, lifetime: timedelta = timedelta(minutes=30)) -> str:
+        now = self.clock.now()
+        await self.tokens.add("token", user.id, PASSWORD, now, now + lifetime)
+        return "token"
+
+    @property
+    def only_user(self) -> User:
+        (user,) = self.users.users.values()
+        return user
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+async def test_registering_makes_an_active_user_that_nobody_has_verified(scene: Scene) -> None:
+    user = await scene.writes.register(STRANGER, "Ann@Example.com", GOOD, "Ann")
+    assert user == scene.only_user
+    assert (user.email, user.full_name, user.role, user.is_active) == ("Ann@example.com", "Ann", Role.USER, True)
+    assert (user.email_verified_at, user.timezone, user.locale, user.version) == (None, "UTC", "en", 1)
+    assert scene.users.addresses == {"ann@example.com": user.id}
+    assert scene.users.hashes == {user.id: f"new:{GOOD}"}
+
+
+async def test_registering_is_told_without_the_address(scene: Scene) -> None:
+    user = await scene.writes.register(STRANGER, "ann@example.com", GOOD, "Ann")
+    (event,) = scene.outbox.events
+    assert (event.type, event.subject_id, event.subject_version) == ("user.registered", user.id, 1)
+    assert (event.changes, event.data) == ({}, {"role": "user"})
+
+
+async def test_another_spelling_of_a_taken_address_is_refused(scene: Scene) -> None:
+    await scene.writes.register(STRANGER, "ann@example.com", GOOD, None)
+    with pytest.raises(EmailTaken):
+        await scene.writes.register(STRANGER, "ANN@example.com", GOOD, None)
+    assert scene.unit_of_work.rolled_back == 1
+    assert len(scene.outbox.events) == 1
+
+
+async def test_a_closed_instance_registers_nobody(scene: Scene) -> None:
+    writes = UserWrites(scene.kit, scene.passwords, scene.rules, registration_is_open=False)
+    with pytest.raises(RegistrationClosed):
+        await writes.register(STRANGER, "ann@example.com", GOOD, None)
+
+
+@pytest.mark.parametrize(("email", "password"), [("ann", GOOD), ("ann@example.com", "password"), ("ann@example.com", "x")])
+async def test_what_is_not_acceptable_is_refused_before_a_transaction(scene: Scene, email: str, password: str) -> None:
+    with pytest.raises(Invalid):
+        await scene.writes.register(STRANGER, email, password, None)
+    assert scene.unit_of_work.committed + scene.unit_of_work.rolled_back == 0
+
+
+async def test_a_profile_takes_new_values_and_tells_old_and_new(scene: Scene) -> None:
+    user = scene.ann(id=an_actor().id)
+    changed = await scene.writes.update(an_actor(), {"full_name": None, "timezone": "Europe/Berlin", "locale": "en"})
+    assert changed == scene.only_user
+    assert (scene.only_user.full_name, scene.only_user.timezone, scene.only_user.version) == (None, "Europe/Berlin", 2)
+    (event,) = scene.outbox.events
+    assert (event.type, event.subject_id, event.subject_version) == ("user.updated", user.id, 2)
+    assert event.changes == {"full_name": Change("Ann Example", None), "timezone": Change("UTC", "Europe/Berlin")}
+
+
+@pytest.mark.parametrize("wanted", [{}, {"timezone": "UTC", "locale": "en", "full_name": "Ann Example"}])
+async def test_values_that_are_there_already_change_nothing(scene: Scene, wanted: dict[str, Any]) -> None:
+    user = scene.ann(id=an_actor().id)
+    assert await scene.writes.update(an_actor(), wanted) == user
+    assert not scene.outbox.events
+
+
+async def test_a_deleted_account_has_no_profile_to_change(scene: Scene) -> None:
+    with pytest.raises(UserNotFound):
+        await scene.writes.update(an_actor(), {"locale": "de"})
+
+
+async def test_a_link_sets_the_password_and_verifies_the_address(scene: Scene) -> None:
+    user = scene.ann()
+    await scene.links.confirm(STRANGER, await scene.a_link(user), GOOD)
+    now = scene.clock.now()
+    assert scene.users.hashes == {user.id: f"new:{GOOD}"}
+    assert (scene.only_user.email_verified_at, scene.only_user.version) == (now, 2)
+    assert scene.users.sessions_ended_at == {user.id: now}
+    (event,) = scene.outbox.events
+    assert (event.type, event.changes) == ("user.password_set", {"email_verified_at": Change(None, now)})
+
+
+async def test_an_address_stays_verified_since_the_first_time(scene: Scene) -> None:
+    user = scene.ann(email_verified_at=scene.clock.now() - timedelta(days=9))
+    await scene.links.confirm(STRANGER, await scene.a_link(user), GOOD)
+    assert scene.only_user.email_verified_at == user.email_verified_at
+    assert scene.only_user.version == 2
+    assert scene.outbox.events[0].changes == {}
+
+
+async def test_a_link_works_once_and_voids_all_others(scene: Scene) -> None:
+    user = scene.ann()
+    now = scene.clock.now()
+    await scene.tokens.add("other", user.id, PASSWORD, now, now + timedelta(hours=24))
+    await scene.links.confirm(STRANGER, await scene.a_link(user), GOOD)
+    for token in ("token", "other"):
+        with pytest.raises(InvalidToken):
+            await scene.links.confirm(STRANGER, token, "Another-horse-8")
+    assert scene.users.hashes == {user.id: f"new:{GOOD}"}
+
+
+async def test_a_link_that_is_used_while_the_password_is_hashed_is_refused(scene: Scene) -> None:
+    user = scene.ann()
+    token = await scene.a_link(user)
+
+    async def hash_(password: str) -> str:
+        await scene.tokens.void(user.id)
+        return f"new:{password}"
+
+    scene.passwords.hash = hash_  # type: ignore[method-assign]
+    with pytest.raises(InvalidToken):
+        await scene.links.confirm(STRANGER, token, GOOD)
+    assert scene.users.hashes == {user.id: "new:old"}
+    assert not scene.users.sessions_ended_at
+
+
+async def test_a_link_ends_at_its_time(scene: Scene) -> None:
+    token = await scene.a_link(scene.ann())
+    scene.clock.advance(timedelta(minutes=30))
+    with pytest.raises(InvalidToken):
+        await scene.links.confirm(STRANGER, token, GOOD)
+
+
+async def test_a_token_for_something_else_sets_no_password(scene: Scene) -> None:
+    user = scene.ann()
+    now = scene.clock.now()
+    await scene.tokens.add("token", user.id, "email", now, now + timedelta(hours=1))
+    with pytest.raises(InvalidToken):
+        await scene.links.confirm(STRANGER, "token", GOOD)
+
+
+@pytest.mark.parametrize("password", ["password", "short", "Ann-Example"])
+async def test_a_password_that_is_not_acceptable_leaves_the_link_good(scene: Scene, password: str) -> None:
+    token = await scene.a_link(scene.ann())
+    with pytest.raises(Invalid) as refused:
+        await scene.links.confirm(STRANGER, token, password)
+    assert refused.value.errors[0].pointer == "/new_password"
+    await scene.links.confirm(STRANGER, token, GOOD)
+
+
+async def test_the_operator_makes_an_admin_without_a_password(scene: Scene) -> None:
+    link = await scene.administrators.create(OPERATOR, "Root@example.com", promote=False)
+    user = scene.only_user
+    assert link == "https://tasks.example.com/reset-password?token=secret"
+    assert (user.email, user.role, scene.users.hashes[user.id]) == ("Root@example.com", Role.ADMIN, None)
+    assert scene.tokens.tokens == {"secret": (user.id, PASSWORD, scene.clock.now() + timedelta(hours=24))}
+    assert scene.outbox.types == ["user.registered"]
+    assert scene.outbox.events[0].data == {"role": "admin"}
+    await scene.links.confirm(STRANGER, "secret", GOOD)
+    assert scene.users.hashes[user.id] == f"new:{GOOD}"
+
+
+async def test_an_existing_account_is_left_alone_unless_promotion_is_said(scene: Scene) -> None:
+    user = scene.ann()
+    with pytest.raises(EmailTaken, match="--promote"):
+        await scene.administrators.create(OPERATOR, "ANN@example.com", promote=False)
+    assert scene.only_user == user
+    assert not scene.tokens.tokens
+
+
+@pytest.mark.parametrize("fields", [{}, {"is_active": False}, {"role": Role.ADMIN}])
+async def test_promotion_ends_sessions_and_makes_an_active_admin(scene: Scene, fields: dict[str, Any]) -> None:
+    user = scene.ann(**fields)
+    await scene.administrators.create(OPERATOR, "ann@example.com", promote=True)
+    assert (scene.only_user.role, scene.only_user.is_active) == (Role.ADMIN, True)
+    assert scene.users.sessions_ended_at == {user.id: scene.clock.now()}
+    assert scene.tokens.tokens.keys() == {"secret"}
+    expected = {name: Change(getattr(user, name), getattr(scene.only_user, name)) for name in ("role", "is_active")}
+    told = [event.changes for event in scene.outbox.events if event.type == "user.admin_appointed"]
+    assert told == [{name: change for name, change in expected.items() if change.old != change.new}]
+
+
+async def test_what_is_no_address_makes_no_admin(scene: Scene) -> None:
+    with pytest.raises(UnusableEmail, match="@"):
+        await scene.administrators.create(OPERATOR, "root", promote=False)

@@ -1,0 +1,26 @@
+"""Who acts."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.kernel.actor import Actor, Trace
+from tests.support.fakes import an_actor
+
+
+def test_somebody_signed_in_has_an_id() -> None:
+    actor = an_actor(3)
+    assert actor.id == actor.user_id
+
+
+def test_nobody_and_the_system_have_none() -> None:
+    for actor in (Actor.anonymous(Trace("request-0001")), Actor.system("request-0001")):
+        assert actor.user_id is None
+        with pytest.raises(LookupError, match=f"a {actor.kind} actor has no user"):
+            _ = actor.id
+
+
+def test_the_system_may_do_what_admins_may_and_nobody_may_not() -> None:
+    system, nobody = Actor.system("admin-create"), Actor.anonymous(Trace("request-0001"))
+    assert (system.is_admin, system.trace.request_id, system.scopes) == (True, "admin-create", None)
+    assert not nobody.is_admin

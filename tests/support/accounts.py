@@ -1,0 +1,141 @@
+"""Accounts and passwords in memory: fakes of the ports, for tests of use cases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from msgspec.structs import asdict, replace
+
+from service.features.accounts.domain import Credentials, EmailTaken, PublicUser, Role, User, UserNotFound, UserState, newcomer
+from service.features.accounts.ports import OneTimeTokens, Passwords, UserFilter, Users
+from service.kernel.paging import Slice, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from service.kernel.actor import Actor
+
+
+class FakeUsers(Users):
+    """Accounts by their id, beside address and hash."""
+
+    def __init__(self) -> None:
+        self.users: dict[UUID, User] = {}
+        self.addresses: dict[str, UUID] = {}
+        self.hashes: dict[UUID, str | None] = {}
+        self.sessions_ended_at: dict[UUID, datetime] = {}
+
+    async def whole(self, user_id: UUID) -> User:
+        user = self.users.get(user_id)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    async def find(self, actor: Actor, reference: str) -> User | PublicUser:
+        return await self.whole(UUID(reference))
+
+    async def page(self, actor: Actor, wanted: UserFilter, window: Window) -> Slice[User | PublicUser]:
+        return Slice(list(self.users.values()), len(self.users), total_is_exact=True)
+
+    async def add(self, user: User, canonical_email: str, password_hash: str | None) -> None:
+        if canonical_email in self.addresses:
+            raise EmailTaken
+        self.users[user.id] = user
+        self.addresses[canonical_email] = user.id
+        self.hashes[user.id] = password_hash
+
+    async def lock(self, user_id: UUID) -> UserState:
+        user = self.users.get(user_id)
+        if user is None:
+            raise UserNotFound
+        return state_of(user)
+
+    async def lock_by_email(self, canonical_email: str) -> UserState | None:
+        user_id = self.addresses.get(canonical_email)
+        return None if user_id is None else state_of(self.users[user_id])
+
+    async def change(self, state: UserState, changes: Mapping[str, Any], now: datetime) -> int:
+        fields = dict(changes)
+        if "password_hash" in fields:
+            self.hashes[state.id] = fields.pop("password_hash")
+        version = state.version + 1
+        self.users[state.id] = replace(self.users[state.id], **fields, version=version, updated_at=now)
+        return version
+
+    async def end_sessions(self, user_id: UUID, now: datetime) -> None:
+        self.sessions_ended_at[user_id] = now
+
+    async def credentials(self, canonical_email: str) -> Credentials | None:
+        user_id = self.addresses.get(canonical_email)
+        return None if user_id is None else Credentials(user_id, self.hashes[user_id], self.users[user_id].is_active)
+
+    async def hold(self, credentials: Credentials) -> bool:
+        user = self.users[credentials.user_id]
+        return user.is_active and self.hashes[user.id] == credentials.password_hash
+
+    async def replace_hash(self, credentials: Credentials, password_hash: str) -> bool:
+        good = await self.hold(credentials)
+        if good:
+            self.hashes[credentials.user_id] = password_hash
+        return good
+
+
+class FakeOneTimeTokens(OneTimeTokens):
+    """Tokens by their secret: whose, what for, until when."""
+
+    def __init__(self, users: FakeUsers) -> None:
+        self._users = users
+        self.tokens: dict[str, tuple[UUID, str, datetime]] = {}
+
+    async def add(self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime) -> None:
+        self.tokens[secret] = (user_id, purpose, expires_at)
+
+    async def owner(self, secret: str, purpose: str, now: datetime) -> UserState | None:
+        found = self.tokens.get(secret)
+        good = found is not None and found[1] == purpose and found[2] > now
+        return state_of(self._users.users[found[0]]) if found and good else None
+
+    async def use(self, secret: str, purpose: str, now: datetime) -> bool:
+        good = await self.owner(secret, purpose, now) is not None
+        return good and self.tokens.pop(secret, None) is not None
+
+    async def void(self, user_id: UUID, purpose: str | None = None) -> None:
+        kept = {secret: token for secret, token in self.tokens.items() if token[0] != user_id or purpose not in (None, token[1])}
+        self.tokens = kept
+
+    async def prune(self, now: datetime) -> None:
+        self.tokens = {secret: token for secret, token in self.tokens.items() if token[2] > now}
+
+
+class FakePasswords(Passwords):
+    """The hash of a password is the password, marked with today's parameters."""
+
+    def __init__(self) -> None:
+        self.parameters = "new"
+        self.verified: list[tuple[str | None, str]] = []
+
+    async def hash(self, password: str) -> str:
+        return f"{self.parameters}:{password}"
+
+    async def verify(self, hash: str | None, password: str) -> bool:  # noqa: A002
+        self.verified.append((hash, password))
+        return hash is not None and hash.partition(":")[2] == password
+
+    def needs_rehash(self, hash: str) -> bool:  # noqa: A002
+        return hash.partition(":")[0] != self.parameters
+
+
+def state_of(user: User) -> UserState:
+    """The row that a write would lock."""
+    return UserState(**{name: value for name, value in asdict(user).items() if name in UserState.__struct_fields__})
+
+
+def a_stored_user(users: FakeUsers, email: str, password_hash: str | None, now: datetime, **fields: Any) -> User:
+    """An account that is there already."""
+    user = replace(newcomer(UUID(int=500 + len(users.users)), email, "Ann Example", Role.USER, now), **fields)
+    users.users[user.id] = user
+    users.addresses[email] = user.id
+    users.hashes[user.id] = password_hash
+    return user
