@@ -86,10 +86,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_logs() -> Iterator[None]:
-    """Leave the logs as they were: making an application sets them for the whole process."""
-    before = structlog.get_config()
+    """Start with unset logs: making an application sets them for the whole process."""
+    structlog.reset_defaults()
     yield
-    structlog.configure(**before)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
