@@ -75,7 +75,7 @@ class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
         errors += _sort_errors(sort, keys)
         if errors:
             raise Invalid(*errors)
-        position = None if self.cursor is None else _position(self.cursor, _fingerprint(scope, sort))
+        position = None if self.cursor is None else _position(self.cursor, _fingerprint(scope, sort, _asked(scope)))
         return Window(size, skip, sort, self.count, position)
 
 
@@ -108,7 +108,8 @@ class Page(Struct, Generic[T], kw_only=True):
 def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[Any]]:
     """The answer to a list, with its total and links as headers too."""
     total = found.total
-    fingerprint = _fingerprint(scope, window.sort)
+    asked = _asked(scope)
+    fingerprint = _fingerprint(scope, window.sort, asked)
     page = Page(
         items=found.items,
         total=total,
@@ -119,15 +120,15 @@ def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[An
         next_cursor=_cursor(found.next, fingerprint),
         prev_cursor=_cursor(found.prev, fingerprint),
     )
-    headers = {"Link": _links(scope, window, page)}
+    headers = {"Link": _links(f"{scope['path']}?{urlencode(asked)}" + ("&" if asked else ""), window, page)}
     if total is not None:
         headers["X-Total-Count"] = str(total)
     return Response(page, headers=headers)
 
 
-def _fingerprint(scope: Scope, sort: tuple[str, ...]) -> str:
+def _fingerprint(scope: Scope, sort: tuple[str, ...], asked: list[tuple[str, str]]) -> str:
     """Which list a cursor belongs to: its path, filters and sort."""
-    filters = sorted(pair for pair in _asked(scope) if pair[0] != "sort")
+    filters = sorted(pair for pair in asked if pair[0] != "sort")
     return blake2s(repr((scope["path"], sort, filters)).encode(), digest_size=6).hexdigest()
 
 
@@ -154,20 +155,19 @@ def _position(cursor: str, fingerprint: str) -> Position:
     return position
 
 
-def _links(scope: Scope, window: Window, page: Page[Any]) -> str:
-    asked = _asked(scope)
-    size = ("limit", str(window.limit))
-    targets = {"first": [("skip", "0"), size]}
+def _links(base: str, window: Window, page: Page[Any]) -> str:
+    # Numbers and cursors need no quoting, and what the list was asked for is quoted once, in `base`.
+    places = {"first": "skip=0"}
     if window.position is None:
         if window.skip:
-            targets["prev"] = [("skip", str(max(0, window.skip - window.limit))), size]
+            places["prev"] = f"skip={max(0, window.skip - window.limit)}"
         if page.next_cursor and window.skip + window.limit <= LAST_OFFSET:
-            targets["next"] = [("skip", str(window.skip + window.limit)), size]
+            places["next"] = f"skip={window.skip + window.limit}"
         last = max(0, ((page.total or 0) - 1) // window.limit * window.limit)
         if page.total_is_exact and last <= LAST_OFFSET:
-            targets["last"] = [("skip", str(last)), size]
-    else:
-        targets |= {name: [("cursor", at), size] for name, at in (("prev", page.prev_cursor), ("next", page.next_cursor)) if at}
-    if "next" not in targets and page.next_cursor:
-        targets["next"] = [("cursor", page.next_cursor), size]
-    return ", ".join(f'<{scope["path"]}?{urlencode([*asked, *place])}>; rel="{name}"' for name, place in targets.items())
+            places["last"] = f"skip={last}"
+    elif page.prev_cursor:
+        places["prev"] = f"cursor={page.prev_cursor}"
+    if "next" not in places and page.next_cursor:
+        places["next"] = f"cursor={page.next_cursor}"
+    return ", ".join(f'<{base}{place}&limit={window.limit}>; rel="{name}"' for name, place in places.items())

@@ -70,9 +70,9 @@ class ListStatements:
         if position is not None and position.backwards:
             rows.reverse()
         width = len(window.sort) + 1
-        after, before = self._around([tuple(row)[-width:] for row in (rows[:1] + rows[-1:])], window, more=more)
+        after, before = self._around([row[-width:] for row in (rows[:1] + rows[-1:])], window, more=more)
         total, exact = await self._total(database, conditions, window, len(rows), more=more)
-        return Slice([build(tuple(row)[:-width]) for row in rows], total, exact, after, before)
+        return Slice([build(row[:-width]) for row in rows], total, exact, after, before)
 
     @staticmethod
     def _around(ends: list[tuple[Any, ...]], window: Window, *, more: bool) -> tuple[Position | None, Position | None]:
