@@ -74,7 +74,7 @@ class Bare:
         self._settings = settings
         self._ids = UuidIds()
         self._draft = msgspec.json.Decoder(_Draft)
-        self._row: type[Struct] | None = None
+        self._structs: dict[int, type[Struct]] = {}
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Connect."""
@@ -127,16 +127,17 @@ class Bare:
         select, count = (self._list, self._list_total) if within else (self._list_all, self._list_all_total)
         async with self._pool.acquire() as connection:
             caller = await self._caller(connection)
-            rows = await connection.fetch(select, caller[0], *within, PAGE, 0)
+            rows = await connection.fetch(select, caller[0], *within, PAGE + 1, 0)
             total = (await connection.fetch(count, caller[0], *within, LAST_COUNTED + 1))[0][0]
-        return msgspec.json.encode({"items": self._rows(rows), "total": min(total, LAST_COUNTED)})
+        return msgspec.json.encode({"items": self._rows(rows[:PAGE]), "total": min(total, LAST_COUNTED)})
 
     def _rows(self, records: list[asyncpg.Record]) -> list[Struct]:
-        row = self._row
-        if row is None:
-            # Reading one task and reading many select the same columns.
-            row = self._row = msgspec.defstruct("Row", [name.replace(".", "_") for name in records[0].keys()])  # noqa: SIM118
-        return [row(*record) for record in records]
+        width = len(records[0])
+        struct = self._structs.get(width)
+        if struct is None:
+            names = [name.replace(".", "_") for name in records[0].keys()]  # noqa: SIM118  (a record is no dict)
+            struct = self._structs[width] = msgspec.defstruct("Row", names)
+        return [struct(*record) for record in records]
 
     async def _create(self, body: bytes) -> bytes:
         draft = self._draft.decode(body)
