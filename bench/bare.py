@@ -173,7 +173,7 @@ class Bare:
             self._ids.new(), "task.created", now, user_id, "user", draft.project_id, "task", task_id, task["key"], 1, "{}", data,
             str(self._ids.new()),
         )  # fmt: skip
-        await connection.fetch(self._tell, *([value] for value in event))
+        await connection.fetch(self._tell, *event)
         return task
 
 

@@ -11,7 +11,7 @@ from service.http.decoding import MAX_BODY_BYTES
 from service.http.problems import PayloadTooLarge, UnsupportedMediaType
 from service.http.routes import Policy
 from service.kernel.actor import Actor, Trace
-from service.kernel.errors import Forbidden, Invalid, Unauthenticated
+from service.kernel.errors import Forbidden, Invalid, Malformed, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,6 +42,7 @@ class ApiRequest(Request[Actor, Any, Any]):
     actor: Actor
     _query: Struct
     _decoded: Struct | None = None
+    _sent: bytes = b""
 
     @property
     def trace(self) -> Trace:
@@ -52,6 +53,10 @@ class ApiRequest(Request[Actor, Any, Any]):
         """The query string, as the Struct that the route declares."""
         assert isinstance(self._query, struct)  # noqa: S101  (a route that reads another query than it declares is a bug)
         return self._query
+
+    async def body(self) -> bytes:
+        """The bytes that were sent; Litestar asks only whether there are any."""
+        return self._sent
 
     async def json(self) -> Any:
         """The decoded body; Litestar asks for it to fill `data`."""
@@ -80,6 +85,25 @@ def admission(authenticator: Authenticator) -> Callable[[ApiRequest], Awaitable[
     return admit
 
 
+TOO_LONG = "The body is longer than 1 MiB."
+
+
+async def _read(request: ApiRequest) -> bytes:
+    """The whole body, unless it is too long: what is announced and what comes are two things."""
+    body = bytearray()
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            ended = "The connection ended before the body did."
+            raise Malformed(ended)
+        body += message["body"]
+        if len(body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(TOO_LONG)
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
 async def _body(request: ApiRequest, plan: Plan) -> bytes:
     content_type = content_encoding = b""
     for name, value in request.scope["headers"]:
@@ -88,9 +112,8 @@ async def _body(request: ApiRequest, plan: Plan) -> bytes:
         elif name == b"content-encoding":
             content_encoding = value
         elif name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
-            message = "The body is longer than 1 MiB."
-            raise PayloadTooLarge(message)
-    body = await request.body()
+            raise PayloadTooLarge(TOO_LONG)
+    body = request._sent = await _read(request)  # noqa: SLF001
     if content_encoding.lower() not in (b"", b"identity"):
         message = "Send the body uncompressed."
         raise UnsupportedMediaType(message)

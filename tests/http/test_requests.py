@@ -204,6 +204,22 @@ async def test_one_byte_more_is_too_much() -> None:
     assert (await call("POST", "/notes", b'{"text":"' + b"x" * (1024 * 1024 - 10) + b'"}')).status == 413
 
 
+async def test_a_body_that_breaks_off_is_refused() -> None:
+    outgoing: list[Any] = []
+    incoming = [{"type": "http.request", "body": b'{"te', "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return incoming.pop(0)
+
+    async def send(message: Any) -> None:
+        outgoing.append(message)
+
+    headers = [HOST, JSON, (b"authorization", b"Bearer ann")]
+    await APP(raw.scope(APP, "POST", "/api/v1/notes", b"", headers), receive, send)
+    assert outgoing[0]["status"] == 400
+    assert b"The connection ended before the body did." in outgoing[1]["body"]
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_of_a_token_is_written_in_any_case(scheme: str) -> None:
     assert (await call("GET", "/mine", token=None, authorization=f"{scheme} ann")).status == 200

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from service.adapters.outbox.statements import INSERT, INSERT_WITH_DELIVERIES, OPEN_EPOCH
+from service.adapters.outbox.statements import INSERT, INSERT_ONE, INSERT_WITH_DELIVERIES, OPEN_EPOCH
 from service.adapters.outbox.tables import DeliveryRow, EpochRow, EventRow
 
 if TYPE_CHECKING:
@@ -47,15 +47,16 @@ class PostgresOutbox:
             return
         now = self._clock.now()
         told = [(self._ids.new(), event) for event in events]
-        columns = [list(column) for column in zip(*(_row(id_, actor, event, now) for id_, event in told), strict=True)]
+        rows = [_row(id_, actor, event, now) for id_, event in told]
         deliveries = [
             (self._ids.new(), id_, subscriber) for id_, event in told for subscriber in self._subscribers.get(event.type, ())
         ]
         if deliveries:
-            due = [list(column) for column in zip(*deliveries, strict=True)]
-            placed = await self._database.fetch(INSERT_WITH_DELIVERIES, *columns, now, *due)
+            placed = await self._database.fetch(INSERT_WITH_DELIVERIES, *_columns(rows), now, *_columns(deliveries))
+        elif len(rows) == 1:
+            placed = await self._database.fetch(INSERT_ONE, *rows[0])
         else:
-            placed = await self._database.fetch(INSERT, *columns)
+            placed = await self._database.fetch(INSERT, *_columns(rows))
         actor.trace.change_cursor = cursor(*placed[-1])
 
 
@@ -75,6 +76,10 @@ def _row(id_: UUID, actor: Actor, event: Event, now: datetime) -> tuple[object, 
         msgspec.json.encode(event.data).decode(),
         actor.trace.request_id,
     )
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def cursor(epoch: int, xid: int, sequence: int) -> str:

@@ -30,7 +30,20 @@ def _insert(returning: str) -> QueryString:
     )
 
 
+def _insert_one() -> QueryString:
+    epoch = EpochRow.select(QueryString("max(epoch)")).querystrings[0]
+    values = ", ".join("{}" for _ in _TYPES.split(","))
+    return QueryString(
+        f"INSERT INTO events (epoch, xid, {_COLUMNS}) "
+        f"VALUES (({{}}), pg_current_xact_id()::text::bigint, {values}) RETURNING epoch, xid, sequence",
+        epoch,
+        *(Param(number) for number in range(1, 14)),
+    )
+
+
 INSERT = Statement(lambda: _insert("epoch, xid, sequence"))
+# Most writes tell one event, and thirteen arrays of one cost a tenth of such a write (measured: bench --profile post).
+INSERT_ONE = Statement(_insert_one)
 
 # Only here is anybody notified: a commit that notifies waits for every other one that does.
 INSERT_WITH_DELIVERIES = Statement(
