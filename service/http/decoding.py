@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -12,12 +11,14 @@ import msgspec
 from msgspec import Struct, inspect
 from msgspec.structs import fields
 
-from service.http.wording import explain, parts
+from service.http.checks import Checks
+from service.http.wording import explain, parts, within
 from service.kernel.errors import FieldError, Invalid, Malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable
 
+    from service.http.checks import Path
     from service.kernel.errors import Refusal
 
 S = TypeVar("S", bound=Struct)
@@ -36,13 +37,13 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 # How an instant begins; msgspec's lenient reading also takes seconds since 1970.
 _DATE = re.compile(r"\d{4}-", re.ASCII)
+# What msgspec's messages name: the way to a value (`.lines[2].text`), and a field.
+_STEP = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
+_MEMBER = re.compile(r"(?:required|unknown) field `(.*)`")
 
 
 class Model(Generic[S]):
-    """A Struct as the schema of a body or a query string, with the checks that its fields' types carry.
-
-    A field's `Meta(extra={"check": f})` names a function that returns what is wrong with a value, or None.
-    """
+    """A Struct as the schema of a body or a query string, with the checks that the types of its fields carry."""
 
     def __init__(self, struct: type[S], *, in_: str = "body") -> None:
         if not struct.__struct_config__.forbid_unknown_fields:
@@ -53,7 +54,7 @@ class Model(Generic[S]):
         self._noun = "field" if in_ == "body" else "parameter"
         self._decoder = msgspec.json.Decoder(struct)
         self._fields = {field.encode_name: field for field in fields(struct)}
-        self._checks = [(name, field.name, check) for name, field in self._fields.items() for check in _checks(field.type)]
+        self._checks = Checks(struct)
         self._instants = {name for name, field in self._fields.items() if _holds(field.type, inspect.DateTimeType)}
         self._texts = {name for name, field in self._fields.items() if _holds(field.type, inspect.StrType)}
 
@@ -80,7 +81,8 @@ class Model(Generic[S]):
             raise Malformed(_unreadable(error)) from error
         if errors := self._check(value):
             raise Invalid(*errors)
-        return self._in_utc(value)
+        self._checks.in_utc(value)
+        return value
 
     def from_query(self, query: bytes) -> S:
         """The query string as a Struct.
@@ -104,7 +106,8 @@ class Model(Generic[S]):
         errors = [*self._check(struct), *errors]
         if errors:
             raise _once(errors)
-        return self._in_utc(struct)
+        self._checks.in_utc(struct)
+        return struct
 
     def _misread(self, name: str, text: str) -> FieldError | None:
         # Text must be read leniently ("5" as 5), but then msgspec also takes a number for an instant and `null` for nothing.
@@ -125,25 +128,11 @@ class Model(Generic[S]):
             return Malformed(_unreadable(error))
         return Invalid(*self._errors(values, strict=True, first=first))
 
-    def _in_utc(self, value: S) -> S:
-        # From here on an instant is in UTC, as every answer tells it.
-        for name in self._instants:
-            attribute = self._fields[name].name
-            instant = getattr(value, attribute)
-            if isinstance(instant, datetime) and instant.tzinfo is not UTC:
-                setattr(value, attribute, instant.astimezone(UTC))
-        return value
-
     def _check(self, value: S) -> list[FieldError]:
-        errors = []
-        for name, attribute, check in self._checks:
-            given = getattr(value, attribute)
-            if given is None or given is msgspec.UNSET:
-                continue
-            message = check(given)
-            if message is not None:
-                errors.append(FieldError(self._in, f"/{name}", "not_allowed", message))
-        return errors
+        return self._not_allowed(self._checks.wrong(value))
+
+    def _not_allowed(self, wrong: Iterable[tuple[Path, str]]) -> list[FieldError]:
+        return [FieldError(self._in, pointer(*path), "not_allowed", message) for path, message in wrong]
 
     def _errors(self, values: Any, *, strict: bool, first: msgspec.ValidationError) -> list[FieldError]:
         if not isinstance(values, dict):
@@ -164,23 +153,25 @@ class Model(Generic[S]):
             except msgspec.ValidationError as error:
                 errors.append(self._field_error(name, error))
             else:
-                errors += self._check_one(name, value)
+                errors += self._not_allowed(self._checks.wrong_field(name, value))
         return errors or [self._field_error("", first)]
-
-    def _check_one(self, name: str, value: Any) -> list[FieldError]:
-        messages = [check(value) for named, _, check in self._checks if named == name and value is not None]
-        return [FieldError(self._in, pointer(name), "not_allowed", message) for message in messages if message]
 
     def _field_error(self, name: str, error: msgspec.ValidationError) -> FieldError:
         message, _, place = str(error).partition(" - at `$")
-        inner = re.sub(r"\.|\[", "/", place.rstrip("`").replace("[...]", "")).replace("]", "")
-        code, sentence = explain(message, None if inner or not name else self._fields[name].type)
-        return FieldError(self._in, (pointer(name) if name else "") + inner, code, sentence)
+        steps = [next(filter(None, step)) for step in _STEP.findall(place)]
+        code, sentence = explain(message, within(self._fields[name].type, steps) if name else None)
+        # msgspec doesn't say which member of a map it means.
+        path = [name] if name else []
+        path += [step for step in steps if step != "..."]
+        if member := _MEMBER.search(message):
+            # What a nested object lacks, or should not have, is pointed at like a field of the body.
+            path.append(member[1])
+        return FieldError(self._in, pointer(*path), code, sentence)
 
 
-def pointer(name: str) -> str:
-    """The RFC 6901 pointer to a top-level member."""
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+def pointer(*path: str | int) -> str:
+    """The RFC 6901 pointer to what stands where the names and indexes lead."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def _once(errors: list[FieldError]) -> Invalid:
@@ -190,19 +181,6 @@ def _once(errors: list[FieldError]) -> Invalid:
 
 def _holds(type_: Any, kind: type[inspect.Type]) -> bool:
     return any(isinstance(part, kind) for part in parts(type_))
-
-
-def _checks(type_: Any) -> Iterator[Callable[[Any], str | None]]:
-    for part in parts(type_):
-        if isinstance(part, inspect.Metadata) and part.extra and "check" in part.extra:
-            yield part.extra["check"]
-        elif isinstance(part, inspect.StrType) and part.pattern is not None and part.pattern.endswith("$"):
-            yield _no_break_at_end
-
-
-def _no_break_at_end(text: str) -> str | None:
-    # Python's $ also matches before a line break at the end.
-    return "A line break at the end is not allowed here." if text.endswith("\n") else None
 
 
 def _refuse_depth(body: bytes) -> None:

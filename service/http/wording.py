@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # Python's and msgspec's names of types, as JSON has them.
 _KINDS = {
@@ -67,7 +67,7 @@ _ANSWERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Any], tuple[str,
 
 def parts(type_: Any) -> Iterator[inspect.Type]:
     """The type, and what it is an alternative or a description of."""
-    pending: list[Any] = [inspect.type_info(type_)]
+    pending: list[Any] = [type_ if isinstance(type_, inspect.Type) else inspect.type_info(type_)]
     while pending:
         part = pending.pop(0)
         yield part
@@ -75,6 +75,21 @@ def parts(type_: Any) -> Iterator[inspect.Type]:
             pending.append(part.type)
         elif isinstance(part, inspect.UnionType):
             pending += part.types
+
+
+def within(type_: Any, steps: Iterable[str]) -> Any:
+    """The type of what stands inside a value, along the names and indexes that lead there; None where no type says."""
+    for step in steps:
+        type_ = next((inner for part in parts(type_) if (inner := _member(part, step)) is not None), None)
+    return type_
+
+
+def _member(part: inspect.Type, step: str) -> Any:
+    if isinstance(part, inspect.StructType):
+        return next((field.type for field in part.fields if field.encode_name == step), None)
+    if isinstance(part, inspect.ListType):
+        return part.item_type
+    return part.value_type if isinstance(part, inspect.DictType) else None
 
 
 def _options(type_: Any) -> Iterator[str]:

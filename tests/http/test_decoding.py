@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -91,8 +92,8 @@ def test_a_field_goes_by_its_name_on_the_wire() -> None:
     [
         (b'{"name":"x","lines":[{"text":"x"},{"text":""}]}', {"/lines/1/text": "too_short"}),
         (b'{"name":"x","lines":[{"text":"x","amount":0}]}', {"/lines/0/amount": "too_small"}),
-        (b'{"name":"x","lines":[{}]}', {"/lines/0": "missing"}),
-        (b'{"name":"x","lines":[{"text":"x","colour":1}]}', {"/lines/0": "unknown"}),
+        (b'{"name":"x","lines":[{}]}', {"/lines/0/text": "missing"}),
+        (b'{"name":"x","lines":[{"text":"x","colo/r":1}]}', {"/lines/0/colo~1r": "unknown"}),
         (b'{"name":"x","lines":[1]}', {"/lines/0": "wrong_type"}),
         (b'{"name":"x","by_place":{"a":{"text":1}}}', {"/by_place/text": "wrong_type"}),
         (b'{"lines":[1]}', {"/name": "missing", "/lines/0": "wrong_type"}),
@@ -200,3 +201,55 @@ def test_a_merge_patch_holds_what_was_sent_and_null_is_something() -> None:
     assert read(b"{}") == {}
     assert read(b'{"note":null}') == {"note": None}
     assert read(b'{"title":"x","note":"y"}') == {"title": "x", "note": "y"}
+
+
+class Parcel(Struct, forbid_unknown_fields=True):
+    label: Annotated[str, Meta(extra={"check": one_line})] | UnsetType | None = UNSET
+    kind: Literal["a", "b"] = "a"
+    sent: Instant | None = None
+
+
+class Delivery(Struct, forbid_unknown_fields=True):
+    ids: list[UUID] = []
+    parcels: Annotated[list[Parcel], Meta(max_length=3)] = []
+    by_place: dict[str, list[Parcel]] = {}
+    first: Parcel | None = None
+    instants: list[Instant] = []
+
+
+DELIVERY = Model(Delivery)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer_", "code", "message"),
+    [
+        (rb'{"parcels":[{"label":"a"},{"label":"\u0000"},{"label":"\n"}]}', "/parcels/1/label", "not_allowed", "Control"),
+        (rb'{"first":{"label":"\u0000"}}', "/first/label", "not_allowed", "Control"),
+        (rb'{"by_place":{"a/b":[{"label":"\u0000"}]}}', "/by_place/a~1b/0/label", "not_allowed", "Control"),
+        (b'{"parcels":[{"sent":"1969-01-01T00:00:00Z"}]}', "/parcels/0/sent", "not_allowed", "Instants from"),
+        (b'{"instants":["2026-01-01T00:00:00Z","1969-01-01T00:00:00Z"]}', "/instants/1", "not_allowed", "Instants from"),
+        (b'{"ids":["00000000-0000-7000-8000-000000000000","x"]}', "/ids/1", "wrong_format", "Send a UUID."),
+        (b'{"parcels":[{},{"kind":"c"}]}', "/parcels/1/kind", "not_allowed", "Send one of a, b."),
+        (b'{"by_place":{"a":[{"kind":"c"}]}}', "/by_place/0/kind", "not_allowed", "Send one of a, b."),
+        (b'{"first":{"colour":1}}', "/first/colour", "unknown", "There is an unknown field `colour`."),
+        (b'{"parcels":[{},{},{},{}]}', "/parcels", "too_long", "Send at most 3 items."),
+        (b'{"parcels":[{"kind":1}]}', "/parcels/0/kind", "wrong_type", "Send a string, not an integer."),
+    ],
+)
+def test_what_stands_inside_a_field_passes_the_same_checks(body: bytes, pointer_: str, code: str, message: str) -> None:
+    for sent in (body, body[:-1] + b',"x":1}'):
+        with pytest.raises(Invalid) as caught:
+            DELIVERY.from_json(sent)
+        (error,) = (error for error in caught.value.errors if error.pointer != "/x")
+        assert (error.pointer, error.code) == (pointer_, code)
+        assert error.message.startswith(message)
+
+
+def test_instants_inside_a_field_become_utc() -> None:
+    local, moment = b'{"sent":"2026-01-01T01:00:00+01:00"}', datetime(2026, 1, 1, tzinfo=UTC)
+    body = b'{"parcels":[{},%b],"first":%b,"by_place":{"a":[%b]},"instants":["2026-01-01T01:00:00+01:00"]}' % ((local,) * 3)
+    delivery = DELIVERY.from_json(body)
+    assert delivery.first is not None
+    found = [delivery.parcels[1].sent, delivery.first.sent, delivery.by_place["a"][0].sent, *delivery.instants]
+    assert found == [moment] * 4
+    assert [instant.tzinfo for instant in found if instant] == [UTC] * 4

@@ -53,6 +53,10 @@ class FakeTasks(Tasks):
         self._project_of[state.id] = project.id
         return state
 
+    def project_of(self, task_id: UUID) -> UUID:
+        """The id of the project that a stored task is in."""
+        return self._project_of[task_id]
+
     async def find(self, actor: Actor, reference: str) -> Task:
         """See ports.Tasks."""
         row = self._row(reference)

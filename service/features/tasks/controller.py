@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
-from service.features.tasks.domain import ParentCycle, Status, TaskDraft, TaskNotFound, status_from
+from service.features.tasks.domain import ParentCycle, Status, TaskNotFound
 from service.features.tasks.ports import TaskFilter, Tasks
 from service.features.tasks.schemas import TaskCreate, TaskPatch, TaskResponse
 from service.features.tasks.use_cases import TaskWrites
@@ -97,7 +97,7 @@ class TaskController(Controller):
         self, request: ApiRequest, data: JSONBody[TaskCreate], task_writes: Injected[TaskWrites]
     ) -> Response[TaskResponse]:
         """Create a task in a project; it gets the project's next number."""
-        task = await task_writes.create(request.actor, _draft(data))
+        task = await task_writes.create(request.actor, data.draft())
         return Response(task, headers={"Location": f"{API}/tasks/{task.id}"})
 
     @get("/{task:str}", Access(Policy.VISIBLE, Scope.TASKS_READ), raises=(TaskNotFound,))
@@ -124,16 +124,3 @@ class TaskController(Controller):
     async def delete_task(self, request: ApiRequest, task: FromPath[str], task_writes: Injected[TaskWrites]) -> None:
         """Delete a task with its subtasks."""
         await task_writes.delete(request.actor, task)
-
-
-def _draft(data: TaskCreate) -> TaskDraft:
-    return TaskDraft(
-        project_id=data.project_id,
-        title=data.title,
-        description=data.description,
-        status=status_from(data.status, data.is_completed, Status.TODO),
-        priority=data.priority,
-        due_date=data.due_date,
-        assignee_id=data.assignee_id,
-        parent_id=data.parent_id,
-    )

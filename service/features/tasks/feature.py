@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.features.projects.ports import Projects
+from service.features.tasks.bulk_controller import BulkController
+from service.features.tasks.bulk_repository import PiccoloBulkTasks
+from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
 from service.features.tasks.repository import PiccoloTasks
 from service.features.tasks.use_cases import TaskWrites
@@ -23,7 +26,8 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     return {
         "tasks": tasks,
         "task_writes": TaskWrites(ports.database, tasks, projects, ports.outbox, ports.clock, ports.ids),
+        "bulk_writes": BulkWrites(ports.database, PiccoloBulkTasks(ports.database), ports.outbox, ports.clock, ports.ids),
     }
 
 
-FEATURE = Feature("tasks", (TaskController,), provide)
+FEATURE = Feature("tasks", (TaskController, BulkController), provide)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    import asyncpg
-
     from service.features.tasks.domain import TaskDraft
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock
@@ -95,11 +93,11 @@ class PiccoloTasks(Tasks):
         row = await self._database.fetch_row(statements.LOCK, task_id)
         if row is None:
             raise TaskNotFound
-        return _state(row)
+        return state_of(row)
 
     async def lock_tree(self, task_id: UUID) -> list[TaskState]:
         """See ports.Tasks."""
-        return [_state(row) for row in await self._database.fetch(statements.LOCK_TREE, task_id)]
+        return [state_of(row) for row in await self._database.fetch(statements.LOCK_TREE, task_id)]
 
     async def lineage(self, project_id: UUID, task_id: UUID) -> tuple[Sequence[UUID], TaskRef] | None:
         """See ports.Tasks."""
@@ -116,13 +114,13 @@ class PiccoloTasks(Tasks):
 
     async def add(self, task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime) -> None:
         """See ports.Tasks."""
-        await self._database.fetch(statements.ADD, *_new(task_id, number, draft, reporter_id, now))
+        await self._database.fetch(statements.ADD, *new_row(task_id, number, draft, reporter_id, now))
 
     async def add_below(
         self, task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime
     ) -> tuple[int, str] | None:
         """See ports.Tasks."""
-        values = _new(task_id, number, draft, reporter_id, now)
+        values = new_row(task_id, number, draft, reporter_id, now)
         row = await self._database.fetch_row(statements.ADD_BELOW, *values, MAX_DEPTH)
         return (row[0], row[1]) if row else None
 
@@ -139,7 +137,8 @@ class PiccoloTasks(Tasks):
         await self._database.fetch(statements.DELETE, [state.id for state in states], now)
 
 
-def _new(task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime) -> tuple[Any, ...]:
+def new_row(task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime) -> tuple[Any, ...]:
+    """The columns of a task to be, in the order of `statements.NEW`, but its two instants told once."""
     return (
         task_id,
         draft.project_id,
@@ -157,7 +156,8 @@ def _new(task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: d
     )
 
 
-def _state(row: asyncpg.Record) -> TaskState:
+def state_of(row: Iterable[Any]) -> TaskState:
+    """The columns of `statements.STATE_COLUMNS` as the use cases take them."""
     id_, number, title, description, status, *rest = row
     return TaskState(id_, number, title, description, Status(status), *rest)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.features.tasks.domain import Status, Task
+from service.features.tasks.domain import Status, Task, TaskDraft, status_from
 from service.kernel.text import Instant, many_lines, one_line
 
 # What a reader may know of a task is what the domain's Task holds: no second Struct to copy every row of a list into.
@@ -29,9 +29,26 @@ class TaskCreate(Struct, forbid_unknown_fields=True):
     assignee_id: UUID | None = None
     parent_id: UUID | None = None
 
+    def draft(self) -> TaskDraft:
+        """The task as the use cases take it, its status said one way.
 
-class TaskPatch(Struct, forbid_unknown_fields=True):
-    """What to change of a task; what is absent stays, what is null is cleared."""
+        Raises:
+            Invalid: `status` and `is_completed` contradict each other.
+        """
+        return TaskDraft(
+            project_id=self.project_id,
+            title=self.title,
+            description=self.description,
+            status=status_from(self.status, self.is_completed, Status.TODO),
+            priority=self.priority,
+            due_date=self.due_date,
+            assignee_id=self.assignee_id,
+            parent_id=self.parent_id,
+        )
+
+
+class TaskFieldsPatch(Struct, forbid_unknown_fields=True):
+    """What to change of each of many tasks; what is absent stays, what is null is cleared."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
@@ -40,4 +57,9 @@ class TaskPatch(Struct, forbid_unknown_fields=True):
     priority: Priority | UnsetType = UNSET
     due_date: Instant | UnsetType | None = UNSET
     assignee_id: UUID | UnsetType | None = UNSET
+
+
+class TaskPatch(TaskFieldsPatch, forbid_unknown_fields=True):
+    """What to change of a task; what is absent stays, what is null is cleared."""
+
     parent_id: UUID | UnsetType | None = UNSET

@@ -138,10 +138,10 @@ LOCK_MEMBERS = Statement(
     )
 )
 
-_STATE_COLUMNS = "id, number, title, description, status, completed_at, priority, due_date, assignee_id, parent_id, version"
+STATE_COLUMNS = "id, number, title, description, status, completed_at, priority, due_date, assignee_id, parent_id, version"
 
 LOCK = Statement(
-    lambda: QueryString(f"SELECT {_STATE_COLUMNS} FROM tasks WHERE id = {{}} AND deleted_at IS NULL FOR NO KEY UPDATE", Param(1))
+    lambda: QueryString(f"SELECT {STATE_COLUMNS} FROM tasks WHERE id = {{}} AND deleted_at IS NULL FOR NO KEY UPDATE", Param(1))
 )
 
 _BELOW = (
@@ -153,7 +153,7 @@ _BELOW = (
 LOCK_TREE = Statement(
     lambda: QueryString(
         # Who waited for the rows sees `below` as it was before: only the row itself tells that it was deleted meanwhile.
-        _BELOW + f"SELECT {_STATE_COLUMNS} FROM tasks "
+        _BELOW + f"SELECT {STATE_COLUMNS} FROM tasks "
         "WHERE id IN (SELECT id FROM below) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
         Param(1),
     )
@@ -176,23 +176,23 @@ LINEAGE = Statement(
     )
 )
 
-_NEW = (
+NEW = (
     "INSERT INTO tasks (id, project_id, number, title, description, status, completed_at, priority, due_date, assignee_id, "
     "reporter_id, parent_id, created_at, updated_at, comment_count, version, field_versions) "
 )
 # INSERT … SELECT takes a bare parameter for text, so each says what it is.
-_NEW_TYPES = (
+NEW_TYPES = (
     "uuid, uuid, integer, text, text, text, timestamptz, smallint, timestamptz, uuid, uuid, uuid, timestamptz, timestamptz"
 )
-_NEW_VALUES = ", ".join(f"{{}}::{type_}" for type_ in _NEW_TYPES.split(", ")) + ", 0, 1, jsonb_build_object()"
+_NEW_VALUES = ", ".join(f"{{}}::{type_}" for type_ in NEW_TYPES.split(", ")) + ", 0, 1, jsonb_build_object()"
 _NEW_PARAMS = [Param(number) for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13)]
 
-ADD = Statement(lambda: QueryString(f"{_NEW} VALUES ({_NEW_VALUES})", *_NEW_PARAMS))
+ADD = Statement(lambda: QueryString(f"{NEW} VALUES ({_NEW_VALUES})", *_NEW_PARAMS))
 
 # Finds the parent and measures its depth in the statement that inserts: the lock on the project keeps the tree still.
 ADD_BELOW = Statement(
     lambda: QueryString(
-        f"{_ABOVE} {_NEW} SELECT {_NEW_VALUES} FROM above WHERE level = 1 AND (SELECT count(*) FROM above) < {{}} "
+        f"{_ABOVE} {NEW} SELECT {_NEW_VALUES} FROM above WHERE level = 1 AND (SELECT count(*) FROM above) < {{}} "
         "RETURNING (SELECT number FROM tasks WHERE id = {}), (SELECT title FROM tasks WHERE id = {})",
         *(Param(2), Param(12), *_NEW_PARAMS, Param(14), Param(12), Param(12)),
     )

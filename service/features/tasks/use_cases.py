@@ -66,7 +66,7 @@ class TaskWrites:
             assignee = insiders[draft.assignee_id].person if draft.assignee_id else None
             reporter = PersonRef(actor.id, actor.full_name)
             task = created(draft, Placed(task_id, number, project, assignee, reporter, parent, now))
-            await self._outbox.publish(actor, _creation(task))
+            await self._outbox.publish(actor, creation(task))
             return task
 
         return await self._unit_of_work.run(work)
@@ -169,27 +169,38 @@ class TaskWrites:
         return parent
 
     async def _apply(self, actor: Actor, project_id: UUID, key: str, state: TaskState, wanted: Mapping[str, Any]) -> None:
-        fields = {field: value for field, value in wanted.items() if field != "is_completed"}
-        fields["status"] = status_from(wanted.get("status"), wanted.get("is_completed"), state.status)
         now = self._clock.now()
-        changes = changed(state, fields, now)
+        changes = alterations(state, wanted, now)
         if not changes:
             return
-        version = await self._tasks.change(state, changes, now)
-        completed = changes.get("status") is Status.DONE
-        await self._outbox.publish(
-            actor,
-            (TaskCompleted if completed else TaskUpdated)(
-                subject_id=state.id,
-                subject_key=f"{key}-{state.number}",
-                subject_version=version,
-                project_id=project_id,
-                changes={field: Change(getattr(state, field), value) for field, value in changes.items()},
-            ),
-        )
+        await self._tasks.change(state, changes, now)
+        await self._outbox.publish(actor, alteration(state, changes, project_id, key))
 
 
-def _creation(task: Task) -> TaskCreated:
+def alterations(state: TaskState, wanted: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The fields that a request changes, whichever way it says the status.
+
+    Raises:
+        Invalid: `status` and `is_completed` contradict each other.
+    """
+    fields = {field: value for field, value in wanted.items() if field != "is_completed"}
+    fields["status"] = status_from(wanted.get("status"), wanted.get("is_completed"), state.status)
+    return changed(state, fields, now)
+
+
+def alteration(state: TaskState, changes: Mapping[str, Any], project_id: UUID, project_key: str) -> TaskUpdated | TaskCompleted:
+    """What is told of a change, by the row as it was before."""
+    return (TaskCompleted if changes.get("status") is Status.DONE else TaskUpdated)(
+        subject_id=state.id,
+        subject_key=f"{project_key}-{state.number}",
+        subject_version=state.version + 1,
+        project_id=project_id,
+        changes={field: Change(getattr(state, field), value) for field, value in changes.items()},
+    )
+
+
+def creation(task: Task) -> TaskCreated:
+    """What is told of a new task."""
     return TaskCreated(
         subject_id=task.id,
         subject_key=task.key,

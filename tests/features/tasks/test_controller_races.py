@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,24 +13,17 @@ from tests.support.scenes import a_project, a_task, a_user
 from tests.support.stored import the_events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import Awaitable
 
     import asyncpg
-    from litestar import Litestar
-    from litestar.testing import AsyncTestClient
 
 pytestmark = [pytest.mark.anyio, pytest.mark.api]
 
 
 @pytest.fixture
-async def ann(app: Litestar) -> AsyncIterator[Api]:
-    """Ann, whose requests run side by side in the test's own loop: AsyncTestClient answers one after the other."""
-    transport = httpx.ASGITransport(app=cast("Any", app))
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-        ann = await a_user(Api(cast("AsyncTestClient[Any]", client), app), "Ann")
-        # The pool opens its connections now: later, whoever finds one open would be through before the others have begun.
-        await asyncio.gather(*(ann.get("/tasks") for _ in range(20)))
-        yield ann
+async def ann(crowd: Api) -> Api:
+    """Ann, whose requests run side by side."""
+    return await a_user(crowd, "Ann")
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""What changing and creating many tasks at once needs from storage, each call one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.features.projects.domain import ProjectState
+    from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
+    from service.features.tasks.domain import ProjectRef, TaskState
+    from service.features.tasks.ports import Insider
+
+
+@runtime_checkable
+class BulkTasks(Protocol):
+    """Stored tasks, many at a time."""
+
+    async def lock_projects(self, task_ids: Sequence[UUID]) -> dict[UUID, ProjectState]:
+        """The projects of the tasks by their id, their rows locked: shared with other changes of tasks."""
+        ...
+
+    async def lock_members(self, wanted: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Insider]:
+        """Who of these belongs where, as pairs of a project and a person, their memberships locked against removal."""
+        ...
+
+    async def lock(self, task_ids: Sequence[UUID], project_ids: Sequence[UUID]) -> list[tuple[UUID, TaskState]]:
+        """Those of the tasks that are in the projects and not deleted, locked, each after the id of its project."""
+        ...
+
+    async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
+        """Store new values of locked tasks: for every row those in `shared`, status and completion by the row's own changes."""
+        ...
+
+    async def claim_numbers(self, wanted: Mapping[UUID, int]) -> dict[UUID, tuple[int, ProjectRef]]:
+        """The first of that many next numbers by project, their rows locked; archived and missing ones are left out."""
+        ...
+
+    async def projects(self, project_ids: Sequence[UUID]) -> dict[UUID, ProjectState]:
+        """Those of the projects that there are, unlocked, to tell why they were left out."""
+        ...
+
+    async def ancestries(self, task_ids: Sequence[UUID]) -> dict[UUID, Ancestry]:
+        """Those of the tasks that are not deleted, by their id."""
+        ...
+
+    async def add(self, tasks: Sequence[Numbered], reporter_id: UUID, now: datetime) -> None:
+        """Store new tasks."""
+        ...

@@ -1,0 +1,97 @@
+"""The SQL for many tasks at once: lists travel as arrays, so that two rows and a thousand are one statement."""
+
+from __future__ import annotations
+
+from piccolo.querystring import QueryString
+
+from service.adapters.database.statements import Param, Statement
+from service.features.tasks.statements import NEW, NEW_TYPES, STATE_COLUMNS
+
+_PROJECT = "p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version"
+
+LOCK_PROJECTS = Statement(
+    lambda: QueryString(
+        f"SELECT {_PROJECT} FROM projects p "
+        "WHERE p.id IN (SELECT t.project_id FROM tasks t WHERE t.id = ANY({}::uuid[]) AND t.deleted_at IS NULL) "
+        "AND p.deleted_at IS NULL ORDER BY p.id FOR SHARE OF p",
+        Param(1),
+    )
+)
+
+PROJECTS = Statement(
+    lambda: QueryString(f"SELECT {_PROJECT} FROM projects p WHERE p.id = ANY({{}}::uuid[]) AND p.deleted_at IS NULL", Param(1))
+)
+
+LOCK_MEMBERS = Statement(
+    lambda: QueryString(
+        "SELECT m.project_id, m.user_id, m.role, u.full_name FROM memberships m JOIN users u ON u.id = m.user_id "
+        "JOIN unnest({}::uuid[], {}::uuid[]) AS wanted (project_id, user_id) "
+        "ON wanted.project_id = m.project_id AND wanted.user_id = m.user_id "
+        "ORDER BY m.project_id, m.user_id FOR SHARE OF m",
+        Param(1),
+        Param(2),
+    )
+)
+
+LOCK = Statement(
+    lambda: QueryString(
+        f"SELECT project_id, {STATE_COLUMNS} FROM tasks "
+        "WHERE id = ANY({}::uuid[]) AND project_id = ANY({}::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+        Param(1),
+        Param(2),
+    )
+)
+
+# What every changed row gets alike, each after a flag that says whether it is given.
+SHARED = ("title", "description", "priority", "due_date", "assignee_id")
+
+
+def _change() -> QueryString:
+    sets = ", ".join(f"{column} = CASE WHEN {{}} THEN {{}} ELSE t.{column} END" for column in SHARED)
+    values = [Param(number) for number in range(6, 6 + 2 * len(SHARED))]
+    return QueryString(
+        f"UPDATE tasks t SET {sets}, status = own.status, completed_at = own.completed_at, updated_at = {{}}, "
+        "version = t.version + 1, field_versions = t.field_versions || own.field_versions "
+        "FROM unnest({}::uuid[], {}::text[], {}::timestamptz[], {}::jsonb[]) "
+        "AS own (id, status, completed_at, field_versions) WHERE t.id = own.id",
+        *values, Param(5), Param(1), Param(2), Param(3), Param(4),
+    )  # fmt: skip
+
+
+CHANGE = Statement(_change)
+
+# The rows are locked in one order before the first is written: an UPDATE alone takes them as its plan comes by them.
+CLAIM_NUMBERS = Statement(
+    lambda: QueryString(
+        "WITH writable AS (SELECT p.id, wanted.count FROM projects p "
+        "JOIN unnest({}::uuid[], {}::integer[]) AS wanted (id, count) ON wanted.id = p.id "
+        "WHERE p.archived_at IS NULL AND p.deleted_at IS NULL ORDER BY p.id FOR NO KEY UPDATE OF p) "
+        "UPDATE projects SET last_number = last_number + writable.count FROM writable WHERE projects.id = writable.id "
+        "RETURNING projects.id, last_number - writable.count + 1, key, name",
+        Param(1),
+        Param(2),
+    )
+)
+
+ANCESTRIES = Statement(
+    lambda: QueryString(
+        "WITH RECURSIVE above AS ("
+        "SELECT id AS below_id, id, parent_id, 1 AS level FROM tasks WHERE id = ANY({}::uuid[]) AND deleted_at IS NULL "
+        "UNION ALL SELECT a.below_id, t.id, t.parent_id, a.level + 1 FROM tasks t JOIN above a ON t.id = a.parent_id) "
+        "SELECT t.id, t.project_id, array_agg(a.id ORDER BY a.level DESC), p.key, t.number, t.title "
+        "FROM above a JOIN tasks t ON t.id = a.below_id JOIN projects p ON p.id = t.project_id GROUP BY t.id, p.id",
+        Param(1),
+    )
+)
+
+
+def _add() -> QueryString:
+    types = NEW_TYPES.split(", ")
+    arrays = ", ".join(f"{{}}::{type_}[]" for type_ in types)
+    return QueryString(
+        f"{NEW} SELECT new.*, 0, 1, jsonb_build_object() FROM unnest({arrays}) AS new",
+        *(Param(number + 1) for number in range(len(types))),
+    )
+
+
+ADD = Statement(_add)

@@ -1,0 +1,96 @@
+"""Many tasks at once in memory, beside the other fakes: it refuses a write whose rows were not locked first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
+
+from service.features.projects.domain import ProjectState
+from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
+from service.features.tasks.bulk_ports import BulkTasks
+from service.features.tasks.domain import ProjectRef, TaskState
+from service.features.tasks.ports import Insider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from tests.support.fake_projects import FakeProjects
+    from tests.support.fake_tasks import FakeTasks
+
+
+class FakeBulkTasks(BulkTasks):
+    """Fills bulk_ports.BulkTasks, on the rows of a FakeTasks."""
+
+    def __init__(self, tasks: FakeTasks, projects: FakeProjects) -> None:
+        # What somebody else does after the projects were locked, or found to be closed.
+        self.meanwhile: Callable[[], None] = lambda: None
+        self._tasks = tasks
+        self._projects = projects
+        self._locked: set[UUID] = set()
+
+    async def lock_projects(self, task_ids: Sequence[UUID]) -> dict[UUID, ProjectState]:
+        """See bulk_ports.BulkTasks."""
+        found = await self.projects([self._tasks.project_of(id_) for id_ in task_ids if id_ in self._alive()])
+        self._projects.locked |= found.keys()
+        self.meanwhile()
+        return found
+
+    async def lock_members(self, wanted: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Insider]:
+        """See bulk_ports.BulkTasks."""
+        found = {}
+        for project_id, user_id in wanted:
+            if project_id in self._projects.locked:
+                for id_, insider in (await self._tasks.lock_members(project_id, [user_id])).items():
+                    found[project_id, id_] = insider
+        return found
+
+    async def lock(self, task_ids: Sequence[UUID], project_ids: Sequence[UUID]) -> list[tuple[UUID, TaskState]]:
+        """See bulk_ports.BulkTasks."""
+        assert set(project_ids) <= self._projects.locked, "the projects are locked before the tasks"
+        found = {id_: self._tasks.project_of(id_) for id_ in sorted(set(task_ids) & self._alive())}
+        self._locked |= {id_ for id_, project_id in found.items() if project_id in project_ids}
+        return [(project_id, self._tasks.rows[id_]) for id_, project_id in found.items() if id_ in self._locked]
+
+    async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
+        """See bulk_ports.BulkTasks."""
+        for row in rows:
+            assert row.state.id in self._locked, "tasks are changed after they were locked"
+            self._tasks.rows[row.state.id] = structs.replace(row.state, **row.changes, version=row.state.version + 1)
+
+    async def claim_numbers(self, wanted: Mapping[UUID, int]) -> dict[UUID, tuple[int, ProjectRef]]:
+        """See bulk_ports.BulkTasks."""
+        claimed = {}
+        for project_id, count in wanted.items():
+            numbers = [await self._tasks.claim_number(project_id) for _ in range(count)]
+            if numbers[0] is not None:
+                claimed[project_id] = numbers[0]
+        self.meanwhile()
+        return claimed
+
+    async def projects(self, project_ids: Sequence[UUID]) -> dict[UUID, ProjectState]:
+        """See bulk_ports.BulkTasks."""
+        there = self._projects.rows.keys() - self._projects.deleted
+        found = {id_: self._projects.rows[id_] for id_ in project_ids if id_ in there}
+        self._projects.locked |= found.keys()
+        return found
+
+    async def ancestries(self, task_ids: Sequence[UUID]) -> dict[UUID, Ancestry]:
+        """See bulk_ports.BulkTasks."""
+        found = {}
+        for id_ in set(task_ids) & self._alive():
+            project_id = self._tasks.project_of(id_)
+            lineage = await self._tasks.lineage(project_id, id_)
+            assert lineage is not None
+            found[id_] = Ancestry(project_id, *lineage)
+        return found
+
+    async def add(self, tasks: Sequence[Numbered], reporter_id: UUID, now: datetime) -> None:
+        """See bulk_ports.BulkTasks."""
+        for task in tasks:
+            await self._tasks.add(task.id, task.number, task.draft, reporter_id, now)
+
+    def _alive(self) -> set[UUID]:
+        return self._tasks.rows.keys() - self._tasks.deleted
