@@ -23,6 +23,7 @@ DATABASE_URL = "DATABASE_URL"
 Port = Annotated[int, Meta(ge=1, le=65535)]
 SmtpUrl = NewType("SmtpUrl", str)
 Sender = NewType("Sender", str)
+Origin = NewType("Origin", str)
 
 
 class InvalidSettings(Exception):
@@ -85,6 +86,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     "Address that clients use, for links in mails. Without it: `http://HOST:PORT`."
     allowed_hosts: tuple[str, ...] = ()
     "Further values of the Host header that are answered, comma separated; loopback names and the host of PUBLIC_URL always are."
+    cors_origins: tuple[Origin, ...] = ()
+    "Origins whose pages may call from a browser (CORS), comma separated, such as `https://app.example.org`; by default none may."
     keys_file: Path | None = None
     "Signing key ring made by `worklane keys create`. Made in the data folder where the database is embedded, required otherwise."
     smtp_url: SmtpUrl | None = None
@@ -165,7 +168,29 @@ def _sender(text: str) -> Sender:
     return Sender(text)
 
 
-_READERS = {SmtpUrl | None: _smtp_url, Sender | None: _sender}
+# What a browser leaves out of the Origin header (RFC 6454 §6.1).
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _origin(text: str) -> Origin:
+    """The origin as browsers send it: in lower case, without a default port."""
+    if text == "*":
+        message = "`*` would let every page in: list exact origins, such as https://app.example.org"
+        raise ValueError(message)
+    expected = f"expected scheme://host or scheme://host:port and nothing behind it, such as https://app.example.org, not {text}"
+    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text.lower())
+    port = int(match[3] or 0) if match else 0
+    if match is None or port > 65535 or (match[3] and not port):
+        raise ValueError(expected)
+    shown = f":{port}" if port and port != _DEFAULT_PORTS.get(match[1]) else ""
+    return Origin(f"{match[1]}://{match[2]}{shown}")
+
+
+def _origins(text: str) -> tuple[Origin, ...]:
+    return tuple(_origin(part.strip()) for part in text.split(",") if part.strip())
+
+
+_READERS = {SmtpUrl | None: _smtp_url, Sender | None: _sender, tuple[Origin, ...]: _origins}
 
 
 def _postgres_url(text: str) -> str:
@@ -228,6 +253,14 @@ def _read(name: str, environ: Mapping[str, str], problems: list[str]) -> str | N
         return None
 
 
+def _in_words(said: str) -> str:
+    words = {"Expected": "expected", "`int`": "a whole number", "`float`": "a number"}
+    said = said.partition(", got")[0]
+    for theirs, ours in words.items():
+        said = said.replace(theirs, ours)
+    return said
+
+
 def _hint(name: str, text: str) -> str:
     if name == "WORKLANE_PORT" and text.startswith("tcp://"):
         return " Kubernetes sets this beside a Service named worklane: set enableServiceLinks: false in the pod."
@@ -256,7 +289,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             value = _parse(text, type_, path)
         except ValueError as error:
             shown = "" if name in SECRETS else f"={text}"
-            problems.append(f"{name}{shown}: {error}.{_hint(name, text)}")
+            problems.append(f"{name}{shown}: {_in_words(str(error))}.{_hint(name, text)}")
             continue
         topic = values
         for part in path[:-1]:

@@ -34,6 +34,7 @@ class FakeUsers(Users):
         return user
 
     async def find(self, actor: Actor, reference: str) -> User | PublicUser:
+        # Everybody shares a project.
         return await self.whole(UUID(reference))
 
     async def page(self, actor: Actor, wanted: UserFilter, window: Window) -> Slice[User | PublicUser]:
@@ -51,6 +52,10 @@ class FakeUsers(Users):
         if user is None:
             raise UserNotFound
         return state_of(user)
+
+    async def lock_with_admins(self, user_id: UUID) -> tuple[UserState, frozenset[UUID]]:
+        admins = (user.id for user in self.users.values() if user.is_active and user.role is Role.ADMIN)
+        return await self.lock(user_id), frozenset(admins)
 
     async def lock_by_email(self, canonical_email: str) -> UserState | None:
         user_id = self.addresses.get(canonical_email)

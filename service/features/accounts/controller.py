@@ -8,7 +8,17 @@ from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from service.features.accounts.domain import EmailTaken, InvalidToken, RegistrationClosed, Role, UserNotFound
+from service.features.accounts.administration import UserAdministration
+from service.features.accounts.domain import (
+    EmailTaken,
+    InvalidToken,
+    LastAdmin,
+    NotYourProfile,
+    RegistrationClosed,
+    Role,
+    UserNotFound,
+)
+from service.features.accounts.invitations import UserInvitations
 from service.features.accounts.ports import UserFilter, Users
 from service.features.accounts.schemas import (
     EmailConfirmation,
@@ -16,6 +26,8 @@ from service.features.accounts.schemas import (
     PasswordConfirmation,
     PublicUserResponse,
     Registration,
+    RoleChange,
+    UserInvitation,
     UserPatch,
     UserResponse,
     VerificationWish,
@@ -27,7 +39,7 @@ from service.http.paging import Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
-from service.http.routes import Access, Policy, get, patch, post
+from service.http.routes import Access, Policy, get, patch, post, put
 from service.kernel.actor import Scope
 from service.kernel.text import searchable
 from service.wiring import Injected
@@ -35,6 +47,7 @@ from service.wiring import Injected
 SORT_KEYS = ("created_at", "updated_at", "full_name", "email")
 
 EVERYONE = Access(Policy.PUBLIC)
+ADMINS = Access(Policy.ADMIN, Scope.ADMIN)
 
 
 class UsersQuery(PageQuery, kw_only=True):
@@ -86,7 +99,7 @@ class RegistrationController(Controller):
 
 
 class UserController(Controller):
-    """Reading people, and changing yourself."""
+    """Reading people, changing their profiles, and making accounts for others."""
 
     path = "/users"
     tags = ("accounts",)
@@ -99,6 +112,14 @@ class UserController(Controller):
         wanted = UserFilter(query.search, query.role, query.is_active)
         return respond(request.scope, window, await users.page(request.actor, wanted, window))
 
+    @post("/", ADMINS, raises=(EmailTaken,))
+    async def create_user(
+        self, data: JSONBody[UserInvitation], request: ApiRequest, user_invitations: Injected[UserInvitations]
+    ) -> Response[UserResponse]:
+        """Make an account for somebody, who is mailed a link that sets the password and works for 24 hours."""
+        user = await user_invitations.invite(request.actor, data.email, data.full_name, data.role)
+        return Response(user, headers={"Location": f"{API}/users/{user.id}"})
+
     @get("/me", Access(Policy.SIGNED_IN, Scope.USERS_READ), raises=(UserNotFound,))
     async def get_me(self, request: ApiRequest, users: Injected[Users]) -> UserResponse:
         """Read your own account."""
@@ -107,7 +128,7 @@ class UserController(Controller):
     @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,))
     async def update_me(self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]) -> UserResponse:
         """Change your name, time zone or locale; what the body leaves out stays as it is."""
-        return await user_writes.update(request.actor, given(data))
+        return await user_writes.update(request.actor, str(request.actor.id), given(data))
 
     @get("/{user:str}", Access(Policy.VISIBLE, Scope.USERS_READ), raises=(UserNotFound,))
     async def get_user(
@@ -115,3 +136,42 @@ class UserController(Controller):
     ) -> UserResponse | PublicUserResponse:
         """Read a person: whole if it is you or you are an admin, else as people in shared projects see them."""
         return await users.find(request.actor, user)
+
+    @patch("/{user:str}", Access(Policy.SELF, Scope.ADMIN), raises=(UserNotFound, NotYourProfile))
+    async def update_user(
+        self, data: JSONBody[UserPatch], request: ApiRequest, user: FromPath[str], user_writes: Injected[UserWrites]
+    ) -> UserResponse:
+        """Change the name, time zone or locale of yourself or, as an admin, of anyone; what the body leaves out stays."""
+        return await user_writes.update(request.actor, user, given(data))
+
+
+class UserAdministrationController(Controller):
+    """Deciding who may use an account, and for what."""
+
+    path = "/users"
+    tags = ("accounts",)
+
+    @post("/{user:str}/activate", ADMINS, raises=(UserNotFound,), status_code=200)
+    async def activate_user(
+        self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
+    ) -> UserResponse:
+        """Let somebody log in again."""
+        return await user_administration.activate(request.actor, user)
+
+    @post("/{user:str}/deactivate", ADMINS, raises=(UserNotFound, LastAdmin), status_code=200)
+    async def deactivate_user(
+        self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
+    ) -> UserResponse:
+        """End all sessions of somebody at once, and refuse further logins; the account and what it wrote stay."""
+        return await user_administration.deactivate(request.actor, user)
+
+    @put("/{user:str}/role", ADMINS, raises=(UserNotFound, LastAdmin))
+    async def set_user_role(
+        self,
+        data: JSONBody[RoleChange],
+        request: ApiRequest,
+        user: FromPath[str],
+        user_administration: Injected[UserAdministration],
+    ) -> UserResponse:
+        """Make somebody an admin or a plain user, from the next request on."""
+        return await user_administration.set_role(request.actor, user, data.role)

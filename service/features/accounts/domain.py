@@ -53,6 +53,20 @@ class PasswordRequired(Forbidden):
     title = "The password is required again"
 
 
+class NotYourProfile(Forbidden):
+    """A profile is changed by the person it is about, and by admins."""
+
+    code = "not_your_profile"
+    title = "This is the profile of somebody else"
+
+
+class LastAdmin(Conflict):
+    """Without this account the instance would have no active admin."""
+
+    code = "last_admin"
+    title = "This is the last active admin"
+
+
 class User(Struct, frozen=True):
     """An account as its owner and admins see it."""
 
@@ -101,13 +115,35 @@ class Credentials(Struct, frozen=True):
     is_active: bool
 
 
-class VerificationLink(Struct, frozen=True):
-    """What a verification mail needs: where it goes, in which language, the token in its link, and how long that is good."""
+class MailedLink(Struct, frozen=True):
+    """What a mail with a one-time link needs: where it goes, its language, the token, and how long that is good."""
 
     email: str
     locale: str
     token: str
     lifetime: timedelta
+
+
+def require_admin(user_id: UUID | None, admins: frozenset[UUID]) -> None:
+    """Refuse who is no active admin any more, on the locked rows of those who are.
+
+    Raises:
+        Forbidden: the request began as an admin's, and meanwhile another admin has decided otherwise.
+    """
+    if user_id not in admins:
+        message = "You are no active admin any more."
+        raise Forbidden(message, required_role="admin")
+
+
+def require_another_admin(user_id: UUID, admins: frozenset[UUID]) -> None:
+    """Refuse to take away the only one of the active admins.
+
+    Raises:
+        LastAdmin: there is no other.
+    """
+    if admins == {user_id}:
+        message = "There must be an active admin: make somebody else one first."
+        raise LastAdmin(message)
 
 
 def newcomer(user_id: UUID, email: str, full_name: str | None, role: Role, now: datetime) -> User:

@@ -9,6 +9,12 @@ class UserRegistered(Event, frozen=True):
     type = "user.registered"
 
 
+class UserInvited(Event, frozen=True):
+    """An admin made an account, whose owner is mailed a link that sets its password; `data` holds its role."""
+
+    type = "user.invited"
+
+
 class UserUpdated(Event, frozen=True):
     """Fields of an account changed."""
 
@@ -37,3 +43,21 @@ class AdminAppointed(Event, frozen=True):
     """The operator made an account an admin's; all its sessions ended."""
 
     type = "user.admin_appointed"
+
+
+class UserActivated(Event, frozen=True):
+    """An admin made an account usable again."""
+
+    type = "user.activated"
+
+
+class UserDeactivated(Event, frozen=True):
+    """An admin made an account unusable; all its sessions ended."""
+
+    type = "user.deactivated"
+
+
+class UserRoleChanged(Event, frozen=True):
+    """An admin gave an account another role on the instance."""
+
+    type = "user.role_changed"

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from service.adapters.tokens import new_secret
-from service.features.accounts.controller import RegistrationController, UserController
+from service.features.accounts.administration import UserAdministration
+from service.features.accounts.controller import RegistrationController, UserAdministrationController, UserController
+from service.features.accounts.invitations import UserInvitations
 from service.features.accounts.password_rules import PasswordRules, common_passwords
 from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
@@ -30,6 +32,8 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
         "user_writes": UserWrites(kit, ports.passwords, rules, registration_is_open=is_open),
         "password_links": PasswordLinks(kit, tokens, ports.passwords, rules),
         "email_verification": EmailVerification(kit, tokens, new_secret),
+        "user_invitations": UserInvitations(kit, tokens, new_secret),
+        "user_administration": UserAdministration(kit),
     }
 
 
@@ -48,4 +52,4 @@ def _kit(ports: Ports) -> Kit:
     return Kit(ports.database, PiccoloUsers(ports.database), ports.outbox, ports.clock, ports.ids)
 
 
-FEATURE = Feature("accounts", (RegistrationController, UserController), provide, jobs)
+FEATURE = Feature("accounts", (RegistrationController, UserController, UserAdministrationController), provide, jobs)

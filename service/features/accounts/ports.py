@@ -66,6 +66,14 @@ class Users(Protocol):
         """
         ...
 
+    async def lock_with_admins(self, user_id: UUID) -> tuple[UserState, frozenset[UUID]]:
+        """The account's row, and who is an active admin: all of these rows are locked until the unit of work ends.
+
+        Raises:
+            UserNotFound: there is no such account.
+        """
+        ...
+
     async def lock_by_email(self, canonical_email: str) -> UserState | None:
         """The row of the account with this address, locked until the unit of work ends."""
         ...

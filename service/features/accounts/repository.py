@@ -72,6 +72,13 @@ def _lock(column: Any) -> Statement:
 
 LOCK = _lock(_U.id)
 LOCK_BY_EMAIL = _lock(_U.canonical_email)
+# One statement, and in the order of ids, so that two units which want the same rows never wait for each other.
+LOCK_WITH_ADMINS = Statement(
+    lambda: QueryString(
+        "{} AND ({} = {} OR ({} = 'admin' AND {})) ORDER BY {} FOR NO KEY UPDATE",
+        _select(_STATE).querystrings[0], _U.id, Param(1), _U.role, _U.is_active, _U.id,
+    )
+)  # fmt: skip
 
 ADD = Statement(
     lambda: UserRow.insert(
@@ -178,6 +185,14 @@ class PiccoloUsers(Users):
         if row is None:
             raise UserNotFound
         return _state(row)
+
+    async def lock_with_admins(self, user_id: UUID) -> tuple[UserState, frozenset[UUID]]:
+        """See ports.Users."""
+        states = {row[0]: _state(row) for row in await self._database.fetch(LOCK_WITH_ADMINS, user_id)}
+        if user_id not in states:
+            raise UserNotFound
+        admins = (id_ for id_, state in states.items() if state.is_active and state.role is Role.ADMIN)
+        return states[user_id], frozenset(admins)
 
     async def lock_by_email(self, canonical_email: str) -> UserState | None:
         """See ports.Users."""

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.features.accounts.addresses import email_problem
-from service.features.accounts.domain import PublicUser, User
+from service.features.accounts.domain import PublicUser, Role, User
 from service.kernel.text import one_line, searchable
 
 # What owners and admins may know of an account is what the domain's User holds, and likewise for others.
@@ -64,6 +64,20 @@ class UserPatch(Struct, forbid_unknown_fields=True):
     full_name: FullName | UnsetType | None = UNSET
     timezone: TimeZone | UnsetType = UNSET
     locale: Locale | UnsetType = UNSET
+
+
+class UserInvitation(Struct, forbid_unknown_fields=True):
+    """An account to make for somebody else."""
+
+    email: Email
+    role: Role
+    full_name: FullName | None = None
+
+
+class RoleChange(Struct, forbid_unknown_fields=True):
+    """What somebody shall be on the instance."""
+
+    role: Role
 
 
 class PasswordConfirmation(Struct, forbid_unknown_fields=True):

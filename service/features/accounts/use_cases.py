@@ -11,14 +11,17 @@ from service.features.accounts.addresses import canonical_email
 from service.features.accounts.domain import (
     EmailTaken,
     InvalidToken,
+    NotYourProfile,
     RegistrationClosed,
     Role,
     User,
+    UserNotFound,
     UserState,
     newcomer,
 )
 from service.features.accounts.events import AdminAppointed, PasswordSet, UserRegistered, UserUpdated
 from service.kernel.events import Change
+from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +50,7 @@ class Kit(Struct, frozen=True):
 
 
 class UserWrites:
-    """Registering, and changing one's own profile."""
+    """Registering, and changing a profile."""
 
     def __init__(self, kit: Kit, passwords: Passwords, rules: PasswordRules, *, registration_is_open: bool) -> None:
         self._kit = kit
@@ -79,18 +82,26 @@ class UserWrites:
 
         return await kit.unit_of_work.run(work)
 
-    async def update(self, actor: Actor, wanted: Mapping[str, Any]) -> User:
-        """Give fields of the actor's own profile new values; values that it has already change nothing.
+    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any]) -> User:
+        """Give fields of a profile new values; values that it has already change nothing.
 
         Raises:
-            UserNotFound: the account was deleted a moment ago.
+            UserNotFound: there is no such account, or none that the actor may see.
+            NotYourProfile: the actor sees somebody else there, and is no admin.
         """
         kit = self._kit
 
         async def work() -> User:
-            state = await kit.users.lock(actor.id)
-            await _apply(kit, actor, state, wanted, UserUpdated)
-            return await kit.users.whole(actor.id)
+            user_id = parse_id(reference)
+            if user_id is None:
+                raise UserNotFound
+            if user_id != actor.user_id and not actor.is_admin:
+                await kit.users.find(actor, reference)
+                message = "Only the person and admins change a profile."
+                raise NotYourProfile(message, required_role="admin")
+            state = await kit.users.lock(user_id)
+            await apply_changes(kit, actor, state, wanted, UserUpdated)
+            return await kit.users.whole(user_id)
 
         return await kit.unit_of_work.run(work)
 
@@ -128,7 +139,7 @@ class PasswordLinks:
             await self._tokens.void(state.id)
             await kit.users.end_sessions(state.id, now)
             changes = {"password_hash": hashed, "email_verified_at": state.email_verified_at or now}
-            await _apply(kit, actor, state, changes, PasswordSet)
+            await apply_changes(kit, actor, state, changes, PasswordSet)
 
         await kit.unit_of_work.run(work)
 
@@ -178,7 +189,7 @@ class Administrators:
         await self._kit.users.end_sessions(state.id, now)
         # Whoever registered the address first may not be its owner: only the link's reader sets the password.
         wanted = {"role": Role.ADMIN, "is_active": True, "password_hash": None}
-        await _apply(self._kit, actor, state, wanted, AdminAppointed)
+        await apply_changes(self._kit, actor, state, wanted, AdminAppointed)
 
 
 def _unusable() -> InvalidToken:
@@ -189,7 +200,8 @@ def _registered(user: User) -> UserRegistered:
     return UserRegistered(subject_id=user.id, subject_version=user.version, data={"role": user.role})
 
 
-async def _apply(kit: Kit, actor: Actor, state: UserState, wanted: Mapping[str, Any], event: type[Event]) -> None:
+async def apply_changes(kit: Kit, actor: Actor, state: UserState, wanted: Mapping[str, Any], event: type[Event]) -> None:
+    """Store what differs from the locked row and tell of it; where nothing does, version and events stay."""
     # A hash differs from the one before, and neither is anything to tell.
     shown = {name: value for name, value in wanted.items() if name != "password_hash"}
     changes = {name: Change(getattr(state, name), value) for name, value in shown.items() if getattr(state, name) != value}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from service.features.accounts.addresses import canonical_email
-from service.features.accounts.domain import InvalidToken, UserNotFound, VerificationLink
+from service.features.accounts.domain import InvalidToken, MailedLink, UserNotFound
 from service.features.accounts.events import EmailVerified, VerificationRequested
 from service.kernel.events import Change
 
@@ -52,12 +52,12 @@ class EmailVerification:
 
         await kit.unit_of_work.run(work)
 
-    async def issue(self, user_id: UUID) -> VerificationLink | None:
+    async def issue(self, user_id: UUID) -> MailedLink | None:
         """A new token in place of earlier ones, None where the account is gone, inactive or verified meanwhile."""
         secret = self._new_secret()
         kit = self._kit
 
-        async def work() -> VerificationLink | None:
+        async def work() -> MailedLink | None:
             now = kit.clock.now()
             try:
                 state = await kit.users.lock(user_id)
@@ -67,7 +67,7 @@ class EmailVerification:
                 return None
             await self._tokens.void(state.id, VERIFY)
             await self._tokens.add(secret, state.id, VERIFY, now, now + LINK_LIFETIME)
-            return VerificationLink(state.email, state.locale, secret, LINK_LIFETIME)
+            return MailedLink(state.email, state.locale, secret, LINK_LIFETIME)
 
         return await kit.unit_of_work.run(work)
 

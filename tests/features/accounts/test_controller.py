@@ -74,10 +74,10 @@ async def test_an_address_registers_once_in_any_spelling(api: Api, spelling: str
 
 
 async def test_fifty_parallel_registrations_of_one_address_make_one_account(
-    api: Api, connection: asyncpg.Connection[Any]
+    crowd: Api, connection: asyncpg.Connection[Any]
 ) -> None:
     spellings = ["kim@example.com", "KIM@example.com", "\u212aim@Example.com", "ｋim@example.com", "kim@EXAMPLE.com"] * 10
-    answers = await asyncio.gather(*(api.post("/auth/register", registration(spelling)) for spelling in spellings))
+    answers = await asyncio.gather(*(crowd.post("/auth/register", registration(spelling)) for spelling in spellings))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 49
     assert await connection.fetchval("SELECT count(*) FROM users") == 1
     assert await connection.fetchval("SELECT count(*) FROM events WHERE type = 'user.registered'") == 1

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.features.accounts.addresses import UnusableEmail
-from service.features.accounts.domain import EmailTaken, InvalidToken, RegistrationClosed, Role, User, UserNotFound
+from service.features.accounts.domain import (
+    EmailTaken,
+    InvalidToken,
+    NotYourProfile,
+    RegistrationClosed,
+    Role,
+    User,
+    UserNotFound,
+)
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.use_cases import PASSWORD, Administrators, Kit, PasswordLinks, UserWrites
 from service.kernel.actor import Actor, Trace
@@ -22,6 +31,7 @@ pytestmark = pytest.mark.anyio
 GOOD = "Correct-horse-7"
 STRANGER = Actor.anonymous(Trace("request-0001"))
 OPERATOR = Actor.system("request-0002")
+ME = str(an_actor().id)
 
 
 class Scene:
@@ -98,7 +108,7 @@ async def test_what_is_not_acceptable_is_refused_before_a_transaction(scene: Sce
 
 async def test_a_profile_takes_new_values_and_tells_old_and_new(scene: Scene) -> None:
     user = scene.ann(id=an_actor().id)
-    changed = await scene.writes.update(an_actor(), {"full_name": None, "timezone": "Europe/Berlin", "locale": "en"})
+    changed = await scene.writes.update(an_actor(), ME, {"full_name": None, "timezone": "Europe/Berlin", "locale": "en"})
     assert changed == scene.only_user
     assert (scene.only_user.full_name, scene.only_user.timezone, scene.only_user.version) == (None, "Europe/Berlin", 2)
     (event,) = scene.outbox.events
@@ -109,13 +119,35 @@ async def test_a_profile_takes_new_values_and_tells_old_and_new(scene: Scene) ->
 @pytest.mark.parametrize("wanted", [{}, {"timezone": "UTC", "locale": "en", "full_name": "Ann Example"}])
 async def test_values_that_are_there_already_change_nothing(scene: Scene, wanted: dict[str, Any]) -> None:
     user = scene.ann(id=an_actor().id)
-    assert await scene.writes.update(an_actor(), wanted) == user
+    assert await scene.writes.update(an_actor(), ME, wanted) == user
     assert not scene.outbox.events
+
+
+async def test_an_admin_changes_the_profile_of_anyone(scene: Scene) -> None:
+    user = scene.ann()
+    changed = await scene.writes.update(an_actor(is_admin=True), str(user.id), {"locale": "de"})
+    assert (changed.id, changed.locale, changed.version) == (user.id, "de", 2)
+
+
+async def test_others_may_not_change_a_profile_that_they_see(scene: Scene) -> None:
+    user = scene.ann()
+    with pytest.raises(NotYourProfile) as refused:
+        await scene.writes.update(an_actor(), str(user.id), {"locale": "de"})
+    assert refused.value.members == {"required_role": "admin"}
+    assert scene.only_user == user
+    assert not scene.outbox.events
+
+
+@pytest.mark.parametrize("reference", ["me", "", str(UUID(int=9))])
+@pytest.mark.parametrize("is_admin", [True, False])
+async def test_what_nobody_is_has_no_profile(scene: Scene, reference: str, *, is_admin: bool) -> None:
+    with pytest.raises(UserNotFound):
+        await scene.writes.update(an_actor(is_admin=is_admin), reference, {"locale": "de"})
 
 
 async def test_a_deleted_account_has_no_profile_to_change(scene: Scene) -> None:
     with pytest.raises(UserNotFound):
-        await scene.writes.update(an_actor(), {"locale": "de"})
+        await scene.writes.update(an_actor(), ME, {"locale": "de"})
 
 
 async def test_a_link_sets_the_password_and_verifies_the_address(scene: Scene) -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from service.features.accounts.addresses import UnusableEmail
-from service.features.accounts.domain import InvalidToken, VerificationLink
+from service.features.accounts.domain import InvalidToken, MailedLink
 from service.features.accounts.events import EmailVerified, VerificationRequested
 from service.features.accounts.use_cases import PASSWORD, Kit
 from service.features.accounts.verification import LINK_LIFETIME, VERIFY, EmailVerification
@@ -86,8 +86,8 @@ async def test_a_token_lives_a_day_and_replaces_earlier_ones_of_its_purpose(scen
     await scene.tokens.add("password link", scene.user.id, PASSWORD, now, now + timedelta(minutes=30))
     first = await scene.verification.issue(scene.user.id)
     second = await scene.verification.issue(scene.user.id)
-    assert first == VerificationLink("ann@example.com", "de", "secret-1", timedelta(hours=24))
-    assert second == VerificationLink("ann@example.com", "de", "secret-2", timedelta(hours=24))
+    assert first == MailedLink("ann@example.com", "de", "secret-1", timedelta(hours=24))
+    assert second == MailedLink("ann@example.com", "de", "secret-2", timedelta(hours=24))
     assert scene.tokens.tokens == {
         "password link": (scene.user.id, PASSWORD, now + timedelta(minutes=30)),
         "secret-2": (scene.user.id, VERIFY, now + timedelta(hours=24)),

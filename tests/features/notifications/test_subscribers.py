@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from service.features.accounts.domain import VerificationLink
-from service.features.accounts.events import UserRegistered
+from service.features.accounts.domain import MailedLink
+from service.features.accounts.events import UserInvited, UserRegistered
 from service.features.notifications.letters import Letters
-from service.features.notifications.ports import Verifications
-from service.features.notifications.subscribers import VerificationMails
+from service.features.notifications.ports import LinkTokens
+from service.features.notifications.subscribers import InvitationMails, VerificationMails
 from service.kernel.events import PublishedEvent
 from service.kernel.mail import Mail, Mailer
 from tests.support.factories import SOME_DAY
@@ -25,13 +25,16 @@ REGISTERED = PublishedEvent(
 )  # fmt: skip
 
 
-class FakeVerifications(Verifications):
+INVITED = replace(REGISTERED, type=UserInvited.type, actor_kind="user")
+
+
+class FakeLinkTokens(LinkTokens):
     """Links of those who wait for one."""
 
     def __init__(self) -> None:
-        self.waiting: dict[UUID, VerificationLink] = {}
+        self.waiting: dict[UUID, MailedLink] = {}
 
-    async def issue(self, user_id: UUID) -> VerificationLink | None:
+    async def issue(self, user_id: UUID) -> MailedLink | None:
         return self.waiting.get(user_id)
 
 
@@ -46,9 +49,9 @@ class FakeMailer(Mailer):
 
 
 @pytest.fixture
-def verifications() -> FakeVerifications:
-    made = FakeVerifications()
-    made.waiting[ANN] = VerificationLink("ann@example.com", "en", "a-token", timedelta(hours=24))
+def tokens() -> FakeLinkTokens:
+    made = FakeLinkTokens()
+    made.waiting[ANN] = MailedLink("ann@example.com", "en", "a-token", timedelta(hours=24))
     return made
 
 
@@ -58,8 +61,8 @@ def mailer() -> FakeMailer:
 
 
 @pytest.fixture
-def verification_mails(verifications: FakeVerifications, mailer: FakeMailer) -> VerificationMails:
-    return VerificationMails(verifications, Letters("https://track.example.org"), mailer, "https://track.example.org")
+def verification_mails(tokens: FakeLinkTokens, mailer: FakeMailer) -> VerificationMails:
+    return VerificationMails(tokens, Letters("https://track.example.org"), mailer, "https://track.example.org")
 
 
 async def test_who_registers_gets_a_link(verification_mails: VerificationMails, mailer: FakeMailer) -> None:
@@ -71,9 +74,9 @@ async def test_who_registers_gets_a_link(verification_mails: VerificationMails, 
 
 
 async def test_who_waits_for_none_gets_none(
-    verification_mails: VerificationMails, verifications: FakeVerifications, mailer: FakeMailer
+    verification_mails: VerificationMails, tokens: FakeLinkTokens, mailer: FakeMailer
 ) -> None:
-    verifications.waiting.clear()
+    tokens.waiting.clear()
     await verification_mails(REGISTERED)
     assert mailer.mails == []
 
@@ -83,3 +86,16 @@ async def test_whom_the_operator_made_gets_none_since_the_operator_has_the_link(
 ) -> None:
     await verification_mails(replace(REGISTERED, actor_kind="system"))
     assert mailer.mails == []
+
+
+async def test_whom_an_admin_invites_gets_a_link_to_set_the_password(tokens: FakeLinkTokens, mailer: FakeMailer) -> None:
+    invitation_mails = InvitationMails(tokens, Letters("https://track.example.org"), mailer, "https://track.example.org")
+    await invitation_mails(INVITED)
+    (mail,) = mailer.mails
+    assert (mail.to, mail.kind, mail.subject) == ("ann@example.com", "set-password", "Set the password of your account")
+    for form in (mail.text, mail.html):
+        assert "https://track.example.org/reset-password?token=a-token" in form
+        assert "within 24 hours" in form
+    tokens.waiting.clear()
+    await invitation_mails(INVITED)
+    assert mailer.mails == [mail]
