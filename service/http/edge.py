@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
+from msgspec import Struct
 
 from service.http.methods import allowed_methods
-from service.http.problems import API, NOTHING_HERE, NotAcceptable, fault, render
+from service.http.problems import API, NOTHING_HERE, MethodNotAllowed, NotAcceptable, fault, render
 from service.kernel.actor import Trace
 from service.kernel.errors import Malformed, NotFound, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from litestar import Litestar
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -33,8 +34,8 @@ HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 ]
-# An answer that carries a secret says no-store itself; the rest is the same everywhere.
-_SECRET_HEADERS = HEADERS[1:]
+# An answer that carries a secret says no-store itself, and a page its own policy; the rest is the same everywhere.
+_NAMES = frozenset(name for name, _ in HEADERS)
 
 
 class UnknownHost(Malformed):
@@ -72,13 +73,23 @@ class AllowedHosts:
         return name in _LOOPBACK or name in self._exact
 
 
-class Edge:
-    """Wraps the whole application."""
+class Page(Struct, frozen=True):
+    """What people read in a browser; it is no part of the API."""
 
-    def __init__(self, app: ASGIApp, litestar: Litestar, hosts: AllowedHosts) -> None:
+    headers: dict[str, str]
+    body: bytes
+
+
+class Edge:
+    """Wraps the whole application; `pages` are what it answers by itself, by their path."""
+
+    def __init__(
+        self, app: ASGIApp, litestar: Litestar, hosts: AllowedHosts, pages: Mapping[str, Callable[[], Page]] | None = None
+    ) -> None:
         self._app = app
         self._litestar = litestar
         self._hosts = hosts
+        self._pages = pages or {}
         # Unique by the process's random part; counting costs a tenth of a UUID.
         self._request_ids = map(f"{secrets.token_hex(8)}-{{}}".format, count(1))
 
@@ -94,6 +105,9 @@ class Edge:
         exchange = _Exchange(scope, send, *self._trace(scope))
         try:
             self._admit(scope, exchange)
+            if (page := self._pages.get(scope["path"])) is not None:
+                await exchange.respond(*_paged(page, scope["method"]))
+                return
             if scope["method"] == "OPTIONS":
                 await exchange.respond(204, {"allow": self._options(scope)}, b"")
                 return
@@ -150,6 +164,17 @@ class Edge:
         return methods
 
 
+def _paged(page: Callable[[], Page], method: str) -> tuple[int, dict[str, str], bytes]:
+    allow = "GET, HEAD, OPTIONS"
+    if method == "OPTIONS":
+        return 204, {"allow": allow}, b""
+    if method != "GET":
+        message = f"This path has {allow}."
+        raise MethodNotAllowed(message, allow=allow)
+    found = page()
+    return 200, found.headers, found.body
+
+
 class _Exchange:
     """One request's answer on its way out."""
 
@@ -169,8 +194,8 @@ class _Exchange:
             self.started = True
             trace: Trace = cast("dict[str, Any]", self.scope)["trace"]
             headers = list(message["headers"])
-            own = any(name == b"cache-control" for name, _ in headers)
-            headers += _SECRET_HEADERS if own else HEADERS
+            own = _NAMES.intersection(name for name, _ in headers)
+            headers += [header for header in HEADERS if header[0] not in own] if own else HEADERS
             headers.append((b"x-request-id", trace.request_id.encode()))
             if trace.change_cursor is not None:
                 headers.append((b"x-change-cursor", trace.change_cursor.encode()))

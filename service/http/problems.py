@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import structlog
 from litestar.exceptions import HTTPException
-from litestar.openapi.datastructures import ResponseSpec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.http.methods import allowed_methods
 from service.http.responses import Response
@@ -91,16 +90,24 @@ _KIND_OF_STATUS = {status: kind for kind, status in STATUS.items()}
 
 
 class Problem(Struct, omit_defaults=True, kw_only=True):
-    """An RFC 9457 problem; some carry further members, described at GET /problems/{code}."""
+    """What is wrong and what to do instead (RFC 9457); `code` is stable, and says which further members there are."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    request_id: str
-    errors: tuple[FieldError, ...] = ()
+    type: Annotated[str, Meta(description="Where `code` is explained.")]
+    title: Annotated[str, Meta(description="The same for every problem of this code.")]
+    status: Annotated[int, Meta(description="The HTTP status, again.")]
+    detail: Annotated[str, Meta(description="What is wrong with this request, for people.")]
+    instance: Annotated[str, Meta(description="The path of the request.")]
+    code: Annotated[str, Meta(description="What is wrong, for programs.")]
+    request_id: Annotated[str, Meta(description="Under which the service's log has this request.")]
+    errors: Annotated[tuple[FieldError, ...], Meta(description="Each thing wrong with a request that is not valid.")] = ()
+    required_role: Annotated[str, Meta(description="The least role that may do this.")] = ""
+    required_scope: Annotated[str, Meta(description="The scope that the token lacks.")] = ""
+    project: Annotated[str, Meta(description="The key of the project that refuses, where a request is about several.")] = ""
+    outcome: Annotated[
+        Literal["not_applied", "unknown", ""],
+        Meta(description="Beside a 503: nothing was changed, or it is unknown whether the change was made."),
+    ] = ""
+    path: Annotated[tuple[str, ...], Meta(description="The ids of the tasks from a parent to its would-be child.")] = ()
 
 
 def status_of(refusal: type[Refusal]) -> int:
@@ -177,22 +184,6 @@ def fault(scope: ASGIScope, error: BaseException) -> InternalError:
     request_id = scope["trace"].request_id  # type: ignore[typeddict-item]
     log.error("fault", method=scope.get("method"), path=scope["path"], request_id=request_id, exc_info=error)
     return InternalError(f"This is a fault of the service; its log has the cause under request id {request_id}.")
-
-
-def problems(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
-    """The refusals of one endpoint, for its OpenAPI description."""
-    by_status: dict[int, list[type[Refusal]]] = {}
-    for refusal in refusals:
-        by_status.setdefault(status_of(refusal), []).append(refusal)
-    return {
-        status: ResponseSpec(
-            data_container=Problem,
-            description="; ".join(f"`{refusal.code}`: {refusal.title}" for refusal in found),
-            generate_examples=False,
-            media_type=PROBLEM_JSON,
-        )
-        for status, found in sorted(by_status.items())
-    }
 
 
 HANDLERS: dict[Any, Any] = {Refusal: on_refusal, HTTPException: on_framework_error, Exception: on_fault}

@@ -10,11 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from service.http.decoding import Model, NoBody
-from service.http.problems import NotAcceptable, PayloadTooLarge, UnsupportedMediaType, problems
+from service.http.problems import NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from service.kernel.actor import Scope
     from service.kernel.errors import Refusal
@@ -27,6 +27,7 @@ class Policy(StrEnum):
     SIGNED_IN = "anyone who is signed in"
     ADMIN = "instance admins"
     VISIBLE = "who may see the object"
+    SELF = "the person it is about, and instance admins"
     VIEWER = "viewers of the project and above"
     MEMBER = "members of the project and above"
     MAINTAINER = "maintainers of the project and above"
@@ -77,14 +78,17 @@ def _route(
     if decorator in (litestar.post, litestar.patch, litestar.put):
         refusals |= {PayloadTooLarge, UnsupportedMediaType}
 
+    answers: Mapping[int, type[Struct]] = options.pop("answers", {})
+    documented = sorted(refusals, key=lambda refusal: refusal.code)
+
     def declare(function: Any) -> Any:
         return decorator(
             path,
             name=function.__name__,
             operation_id=function.__name__,
             status_code=status_code,
-            responses=problems(*sorted(refusals, key=lambda refusal: refusal.code)),
-            opt={"access": access, "query": query},
+            # `answers` are further bodies by their status, where an answer beside the usual one is no refusal.
+            opt={"access": access, "query": query, "refusals": documented, "answers": answers},
             raises=None,
             **options,
         )(function)
@@ -105,6 +109,11 @@ def post(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRoute
 def patch(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
     """A changing route, by JSON Merge Patch (RFC 7396)."""
     return _route(litestar.patch, path, access, **options)
+
+
+def put(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
+    """A route that sets something as a whole; the same request again changes nothing."""
+    return _route(litestar.put, path, access, **options)
 
 
 def delete(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:

@@ -9,7 +9,8 @@ import pytest
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
-from service.http.routes import Access, NoQuery, Policy, UndeclaredRoute, delete, get, handlers, patch, post
+from service.http.problems import status_of
+from service.http.routes import Access, NoQuery, Policy, UndeclaredRoute, delete, get, handlers, patch, post, put
 from service.kernel.actor import Scope
 from service.kernel.errors import Conflict
 from tests.http.small_app import small_app
@@ -32,7 +33,7 @@ class Careless(Struct):
 
 def statuses(handler: Any) -> set[int]:
     """The refusals that a route documents."""
-    return set(handler.responses)
+    return {status_of(refusal) for refusal in handler.opt["refusals"]}
 
 
 def test_a_route_without_policy_stops_the_start() -> None:
@@ -97,6 +98,10 @@ def test_a_route_documents_what_its_declaration_implies() -> None:
     async def create(data: JSONBody[Sent]) -> None:
         """Nothing."""
 
+    @put("/one/{key:str}", READING)
+    async def set_one(key: FromPath[str], data: JSONBody[Sent]) -> None:
+        """Nothing."""
+
     @delete("/all", READING)
     async def remove() -> None:
         """Nothing."""
@@ -104,6 +109,7 @@ def test_a_route_documents_what_its_declaration_implies() -> None:
     assert statuses(get_open) == {400, 406, 503}
     assert statuses(get_one) == {400, 401, 403, 404, 406, 409, 422, 503}
     assert statuses(create) == {400, 401, 403, 406, 413, 415, 422, 503}
+    assert statuses(set_one) == {400, 401, 403, 404, 406, 413, 415, 422, 503}
     assert statuses(remove) == {400, 401, 403, 406, 422, 503}
 
 

@@ -41,7 +41,7 @@ class OperationsController(Controller):
         """Say that the process answers; a restart would help if it did not."""
         return Health("ok", __version__)
 
-    @get("/health/ready", EVERYONE)
+    @get("/health/ready", EVERYONE, answers={503: Readiness})
     async def get_readiness(self, condition: Injected[Condition]) -> Response[Readiness]:
         """Say whether requests should be sent here: 503 without a database, before its migrations, and while draining."""
         migrated = await condition.migrated()

@@ -73,7 +73,7 @@ class Member(Struct, frozen=True):
 
 
 class Project(Struct, frozen=True):
-    """A project as one of its readers sees it; `my_role` is None for an instance admin who is no member."""
+    """A project as one of its readers sees it; `my_role` is null for an instance admin who is no member."""
 
     id: UUID
     key: str

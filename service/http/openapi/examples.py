@@ -1,0 +1,187 @@
+"""The example of every body: one small story, told field by field, so that a new Struct has its example from the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.http.openapi.components import REF
+
+ANN = "0199e4c2-8a51-7c3e-9d2f-4b6a1e5f7a10"
+BOB = "0199e4c2-9b02-7d11-8e44-1c2d3e4f5a6b"
+PROJECT = "0199e4c3-1f2e-7a90-b3c4-5d6e7f8091a2"
+TASK = "0199e4c3-77aa-7b21-a5d6-c7e8f9012345"
+MORNING = "2026-05-04T09:30:00Z"
+JWT = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk5ZTRjMiJ9.c2lnbmF0dXJl"
+
+# By the field's name, or by `Struct.field` where a name means different things.
+VALUES: dict[str, Any] = {
+    "access_token": JWT,
+    "api": "v1",
+    "archived_at": None,
+    "assignee_id": BOB,
+    "body_bytes": 1048576,
+    "code": "project_archived",
+    "color": "#d73a4a",
+    "comment_count": 2,
+    "completed_at": None,
+    "count": 1,
+    "created_at": MORNING,
+    "current": True,
+    "deleted_at": None,
+    "description": "What changed since **1.3**, for people who upgrade.",
+    "detail": "The project WEB is archived: unarchive it first.",
+    "device": "curl/8.14.1",
+    "device_token": "wl_dt_6Vt0cPz3mWqLr8XyJd2NkBf5",
+    "due_date": "2026-05-29T16:00:00Z",
+    "email": "ann@example.com",
+    "email_verified_at": "2026-05-04T09:12:30Z",
+    "expires_at": "2026-06-03T09:30:00Z",
+    "expires_in": 600,
+    "FieldError.code": "too_long",
+    "FieldError.in": "body",
+    "FieldError.message": "At most 200 characters are accepted.",
+    "FieldError.pointer": "/title",
+    "full_name": "Ann Lee",
+    "Health.status": "ok",
+    "id": ANN,
+    "instance": "/api/v1/tasks",
+    "ip": "203.0.113.7",
+    "is_active": True,
+    "key": "WEB-12",
+    "kid": "2026-05-a",
+    "label_ids": [],
+    "labels": [],
+    "LabelRef.id": "0199e4c4-0011-7c55-9f66-778899aabbcc",
+    "LabelRef.name": "docs",
+    "last_used_at": "2026-05-04T10:02:11Z",
+    "LiveSession.id": "0199e4c2-a0b1-7c2d-8e3f-405162738495",
+    "locale": "en",
+    "message": "If this address waits to be verified, a mail is on its way; its link replaces earlier ones.",
+    "my_role": "owner",
+    "name": "Website",
+    "nesting": 32,
+    "new_password": "wandering-otter-38",
+    "next_cursor": None,
+    "number": 12,
+    "offset": 10000,
+    "page": 1,
+    "page_size": 50,
+    "PageLimits.page_size": 200,
+    "pages": 1,
+    "parent": None,
+    "parent_id": None,
+    "password": "correct-horse-7-battery",
+    "password_min_length": 8,
+    "PersonRef.full_name": "Ann Lee",
+    "prev_cursor": None,
+    "priority": 4,
+    "ProblemDescription.code": "project_archived",
+    "ProblemDescription.description": "The project is archived; its owner can unarchive it.",
+    "ProblemDescription.status": 409,
+    "ProblemDescription.title": "The project is archived",
+    "Project.description": "The public site and its blog.",
+    "Project.id": PROJECT,
+    "Project.key": "WEB",
+    "ProjectCreate.description": "The public site and its blog.",
+    "ProjectCreate.key": "WEB",
+    "project_id": PROJECT,
+    "ProjectPatch.description": None,
+    "ProjectRef.id": PROJECT,
+    "ProjectRef.key": "WEB",
+    "purge_at": None,
+    "PublicKey.crv": "Ed25519",
+    "PublicKey.kty": "OKP",
+    "PublicKey.alg": "EdDSA",
+    "PublicKey.use": "sig",
+    "Readiness.status": "ready",
+    "Readiness.database": True,
+    "Readiness.migrations": True,
+    "refresh_token": "wl_rt_Xk29sQv7TgYb1ZcN4pLw8RmE",
+    "registration": "open",
+    "request_id": "4f8d2c1b7a6e5039-17",
+    "require_if_match": False,
+    "role": "user",
+    "skipped_count": 0,
+    "status": "in_progress",
+    "Task.id": TASK,
+    "task_ids": [TASK],
+    "TaskResult.id": TASK,
+    "TaskResult.outcome": "updated",
+    "TaskRef.id": "0199e4c3-6600-7a10-8b20-3c4d5e6f7081",
+    "TaskRef.key": "WEB-11",
+    "TaskRef.title": "Release 1.4",
+    "timezone": "Europe/Berlin",
+    "title": "Write the release notes",
+    "token": "wl_ot_3HnQ8dKc5Vx0RtYw7ZpLb2Ga",
+    "token_type": "bearer",
+    "total": 1,
+    "total_is_exact": True,
+    "updated_at": "2026-05-04T10:00:00Z",
+    "version": 3,
+    "Health.version": "0.1.0",
+    "Info.version": "0.1.0",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+}
+
+# Bodies that would make no sense with every field at once.
+BODIES: dict[str, dict[str, Any]] = {
+    "TaskCreate": {
+        "project_id": PROJECT,
+        "title": "Write the release notes",
+        "description": "What changed since **1.3**, for people who upgrade.",
+        "priority": 4,
+        "due_date": "2026-05-29T16:00:00Z",
+    },
+    "TaskPatch": {"status": "done", "due_date": None},
+    "ProjectPatch": {"name": "Website", "description": None},
+    "TaskFieldsPatch": {"status": "done"},
+    "UserPatch": {"full_name": "Ann Lee", "timezone": "Europe/Berlin"},
+}
+
+# What some problems hold beside the members of all, by their code.
+MEMBERS: dict[str, dict[str, Any]] = {
+    "admin_required": {"required_role": "admin"},
+    "insufficient_role": {"required_role": "member"},
+    "insufficient_scope": {"required_scope": "tasks:write"},
+    "parent_cycle": {"path": [TASK, "0199e4c3-6600-7a10-8b20-3c4d5e6f7081", TASK]},
+}
+
+# What stands in a path, by the parameter's name: what it is, and an example.
+PATHS: dict[str, tuple[str, str]] = {
+    "code": ("The code of a problem.", "project_archived"),
+    "project": ("The project's id or key.", "WEB"),
+    "session": ("The session's id.", "0199e4c2-a0b1-7c2d-8e3f-405162738495"),
+    "task": ("The task's id or key.", "WEB-12"),
+    "user": ("The person's id.", ANN),
+}
+
+# What a field that has no line above gets; a test lists those that need one.
+FALLBACK = "text"
+
+
+def example(schema: dict[str, Any], schemas: dict[str, Any], name: str = "", owner: str = "") -> Any:
+    """A value of this schema, as `name` of the object `owner` would hold it."""
+    for known in (f"{owner}.{name}", name):
+        if known in VALUES:
+            return VALUES[known]
+    if "$ref" in schema:
+        component = schema["$ref"].removeprefix(REF)
+        return BODIES.get(component) or example(schemas[component], schemas, "", component)
+    if options := schema.get("oneOf", schema.get("anyOf")):
+        # One inside another of its kind ends here.
+        return None if {"$ref": REF + owner} in options else example(options[0], schemas, name, owner)
+    if "properties" in schema:
+        return {field: example(value, schemas, field, owner) for field, value in schema["properties"].items()}
+    if schema.get("type") == "array":
+        return [example(schema["items"], schemas, name, owner)]
+    return _plain(schema)
+
+
+def _plain(schema: dict[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "null" in schema["type"]:
+        return None
+    if "format" in schema:
+        return {"uuid": TASK, "date-time": MORNING}[schema["format"]]
+    return {"boolean": False, "integer": schema.get("minimum", 1), "object": {}}.get(schema["type"], FALLBACK)
