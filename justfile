@@ -22,6 +22,12 @@ serve *options:
 migrate:
     @exec .venv/bin/worklane migrate
 
+# Check the deployment that the environment describes, and say what to do
+[group('run')]
+[no-exit-message]
+doctor:
+    @exec .venv/bin/worklane doctor
+
 # Load a GitHub archive, or the small example, into a running service
 [group('run')]
 [no-exit-message]
@@ -47,6 +53,12 @@ test *arguments:
 [no-exit-message]
 accept *arguments:
     @exec {{ python }} -m pytest -m slow "$@"
+
+# Lint the OpenAPI description and play a tour with clients generated from it; needs npm and uv
+[group('test')]
+[no-exit-message]
+accept-clients:
+    @exec {{ python }} tests/clients/check.py
 
 # Requests per second and CPU per request, beside a bare server
 [group('test')]

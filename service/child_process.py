@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from service.adapters import draining
+from service.adapters.hung_lookups import leave_soon
 from service.adapters.parent_death import die_with
 from service.settings import Settings, load_settings
 
@@ -75,12 +76,12 @@ def _load(parent: int, _target: str) -> Any:
     return create_app()
 
 
-def run_relay(settings: Settings) -> None:
-    """Runs the relay and the periodic jobs until SIGTERM or Ctrl-C."""
-    asyncio.run(_relay(settings))
+def run_relay(settings: Settings, *, work_follows: bool = False) -> None:
+    """Runs the relay and the periodic jobs until SIGTERM or Ctrl-C; unless `work_follows`, the process then ends at once."""
+    asyncio.run(_relay(settings, work_follows=work_follows))
 
 
-async def _relay(settings: Settings) -> None:
+async def _relay(settings: Settings, *, work_follows: bool) -> None:
     from service import worker
 
     task = asyncio.ensure_future(worker.run(settings))
@@ -91,6 +92,8 @@ async def _relay(settings: Settings) -> None:
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()
+    if not work_follows:
+        leave_soon()
 
 
 KINDS: dict[str, Callable[[Settings], None]] = {"server": run_server, "relay": run_relay}

@@ -43,9 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="worklane", description=service.__doc__)
     parser.add_argument("--version", action="version", version=f"worklane {service.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("serve", help="run everything: database, schema, server, relay").set_defaults(run=_serve)
+    serve = commands.add_parser("serve", help="run everything: database, schema, server, relay")
+    serve.add_argument("--reload", action="store_true", help="start the processes anew when the code changes (development)")
+    serve.set_defaults(run=_serve)
     commands.add_parser("worker", help="run the relay and the periodic jobs only").set_defaults(run=_worker)
     commands.add_parser("migrate", help="bring the database to the newest schema").set_defaults(run=_migrate)
+    commands.add_parser("doctor", help="check the deployment, and say what to do").set_defaults(run=_doctor)
     admins = commands.add_parser("admin", help="who runs the service").add_subparsers(required=True, metavar="COMMAND")
     create = admins.add_parser("create", help="make an admin, and print the link that sets the password")
     create.add_argument("email", metavar="EMAIL")
@@ -63,10 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings, _asked: argparse.Namespace) -> None:
+def _serve(settings: Settings, asked: argparse.Namespace) -> None:
     from service.serve import serve
 
-    serve(settings, os.environ)
+    serve(settings, os.environ, reload=asked.reload)
 
 
 def _worker(settings: Settings, _asked: argparse.Namespace) -> None:
@@ -74,7 +77,8 @@ def _worker(settings: Settings, _asked: argparse.Namespace) -> None:
     from service.provisioning import provisioned
 
     with provisioned(settings) as provision:
-        run_relay(provision.settings)
+        # An embedded PostgreSQL is still to be stopped.
+        run_relay(provision.settings, work_follows=provision.server is not None)
 
 
 def _migrate(settings: Settings, _asked: argparse.Namespace) -> None:
@@ -84,6 +88,16 @@ def _migrate(settings: Settings, _asked: argparse.Namespace) -> None:
     with database_provisioned(settings) as provision:
         names = asyncio.run(migrate(provision.settings.database))
     print("\n".join(f"migrated: {name}" for name in names) or "The schema is the newest already.")
+
+
+def _doctor(settings: Settings, _asked: argparse.Namespace) -> None:
+    from service.doctor import examine
+
+    findings = examine(settings)
+    for finding in findings:
+        print(f"{finding.level:<4}  {finding.what}: {finding.told}")
+    if any(finding.level == "fail" for finding in findings):
+        sys.exit(1)
 
 
 def _create_admin(settings: Settings, asked: argparse.Namespace) -> None:

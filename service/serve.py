@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import service
 from service.adapters import embedded_postgres
 from service.adapters.database.failures import is_failure
-from service.adapters.database.migrations import migrate
+from service.adapters.database.migrations import FOLDER, migrate
 from service.adapters.embedded_postgres import EmbeddedPostgresFailed
+from service.adapters.hung_lookups import leave_soon
+from service.adapters.source_changes import SourceFiles
 from service.child_process import numeric
 from service.kernel.errors import Unavailable
 from service.provisioning import Provision, provisioned
@@ -37,8 +39,8 @@ class AddressUnusable(Exception):
     """`serve` can't listen where the settings say."""
 
 
-def serve(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Serves until Ctrl-C or SIGTERM.
+def serve(settings: Settings, environ: Mapping[str, str], *, reload: bool = False) -> None:
+    """Serves until Ctrl-C or SIGTERM; with `reload`, what changes in the code is served at once.
 
     Raises:
         AddressUnusable: the port is busy, or the address isn't ours.
@@ -48,7 +50,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     for number in _ending_signals():
         signal.signal(number, _leave)
     with reserved(settings.host, settings.port), provisioned(settings) as provision:
-        asyncio.run(_Serve(provision, environ).run())
+        asyncio.run(_Serve(provision, environ, reload=reload).run())
 
 
 def _ending_signals() -> list[signal.Signals]:
@@ -93,8 +95,9 @@ def _why(error: OSError, host: str, port: int) -> str:
 
 
 class _Serve:
-    def __init__(self, provision: Provision, environ: Mapping[str, str]) -> None:
+    def __init__(self, provision: Provision, environ: Mapping[str, str], *, reload: bool) -> None:
         self._provision = provision
+        self._reload = reload
         self._settings = provision.settings
         self._supervisor = Supervisor(_environ(provision.settings, environ), _say)
         self._data_dir = provision.settings.data_dir.resolve()
@@ -108,6 +111,8 @@ class _Serve:
         work = [asyncio.ensure_future(part) for part in (stop.wait(), self._start(), self._supervisor.failed())]
         if self._provision.server is not None:
             work.append(asyncio.ensure_future(self._keep_database()))
+        if self._reload:
+            work.append(asyncio.ensure_future(self._follow_code()))
         try:
             # Everything but `_start` ends only by `stop`, or because it broke.
             while not stop.is_set():
@@ -120,6 +125,8 @@ class _Serve:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             await self._supervisor.end(hurry)
+        if self._provision.server is None:
+            leave_soon()
 
     async def _start(self) -> None:
         """Starts the server processes; the relay once the schema is there, for which a missing database is waited."""
@@ -158,6 +165,21 @@ class _Serve:
         prefix = f"WORKLANE_DATA_DIR={shlex.quote(str(self._data_dir))} " if self._told_data_dir and server else ""
         _say(f"First admin: {prefix}{_program()} admin create you@example.org")
         _say(f"Worklane {service.__version__} answers on http://{host}:{self._settings.port} until Ctrl-C.")
+
+    async def _follow_code(self) -> None:
+        """Starts the children anew when the code changes, a new migration included; this process itself stays as it is."""
+        code = SourceFiles((Path(service.__file__).parent, FOLDER))
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            if not await asyncio.to_thread(code.changed):
+                continue
+            try:
+                await self._try_to_migrate(None)
+            except Exception as error:  # noqa: BLE001  (half a migration in an editor is no reason to end)
+                _say(f"The migration fails: {error}")
+                continue
+            _say("The code changed; the processes start anew.")
+            self._supervisor.restart()
 
     async def _keep_database(self) -> None:
         """Starts the embedded PostgreSQL again when someone kills it; its address stays the same."""

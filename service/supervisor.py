@@ -49,6 +49,14 @@ class Supervisor:
         """Starts `child`, and another for each one that ends, until `end`."""
         self._tasks.append(asyncio.create_task(self._keep(child)))
 
+    def restart(self) -> None:
+        """Ends every child as it is now, so that another one starts in its place."""
+        for child, process in self._processes.items():
+            if child.drains:
+                # Its streams would keep it up otherwise.
+                _signal_group(process.pid, draining.SIGNAL)
+            _signal(process, signal.SIGTERM)
+
     async def failed(self) -> None:
         """Waits until supervision itself breaks, and raises what broke it."""
         while True:

@@ -43,6 +43,7 @@ class Pool:
         # Each gets a connection, or None: a place to make one.
         self._waiting: deque[tuple[float, asyncio.Future[Connection | None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._making: set[asyncio.Future[Connection]] = set()
         self._closed = False
         self._quiet = asyncio.Event()
 
@@ -117,13 +118,27 @@ class Pool:
 
     async def _make(self) -> Connection:
         """A new connection in a place that is counted already."""
+        making = asyncio.ensure_future(self._connect())
         try:
-            connection = await self._connect()
+            connection = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # Cut off in the middle, asyncpg leaves an error that nobody reads; so it is finished, for whoever comes next.
+            self._making.add(making)
+            making.add_done_callback(self._adopt)
+            raise
         except BaseException:
             self._leave_place()
             raise
         self._all.add(connection)
         return connection
+
+    def _adopt(self, making: asyncio.Future[Connection]) -> None:
+        self._making.discard(making)
+        if making.cancelled() or making.exception() is not None:
+            self._leave_place()
+        else:
+            self._all.add(making.result())
+            self.release(making.result())
 
     async def _wait(self) -> Connection | None:
         loop = asyncio.get_running_loop()
