@@ -12,9 +12,11 @@ from litestar import Litestar
 from service.adapters.logs import configure_logs
 from service.composition import compose
 from service.features import FEATURES
+from service.http.cors import CrossOrigin
 from service.http.decoding import MAX_BODY_BYTES
 from service.http.edge import AllowedHosts, Edge
 from service.http.openapi import describe
+from service.http.openapi.reference import reference
 from service.http.problems import API, HANDLERS
 from service.http.requests import ApiRequest, admission
 from service.http.responses import Response
@@ -61,7 +63,9 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     app.state.ports = ports
     # Built when somebody asks for it: most processes are never asked.
     app.state.openapi = cache(lambda: describe(app, settings.base_url))
-    app.asgi_handler = Edge(app.asgi_handler, app, AllowedHosts(settings.base_url, settings.allowed_hosts))
+    pages = {"/docs": cache(lambda: reference(app.state.openapi()))}
+    edge = Edge(app.asgi_handler, app, AllowedHosts(settings.base_url, settings.allowed_hosts), pages)
+    app.asgi_handler = CrossOrigin(edge, settings.cors_origins) if settings.cors_origins else edge
     return app
 
 

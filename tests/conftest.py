@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
+import httpx
 import pytest
 import structlog
 from litestar.testing import AsyncTestClient
@@ -169,6 +171,17 @@ def ports(settings: Settings, clock: FakeClock) -> Ports:
 @pytest.fixture
 def app(settings: Settings, ports: Ports, connection: asyncpg.Connection[Any]) -> Litestar:
     return create_app(settings, ports)
+
+
+@pytest.fixture
+async def crowd(app: Litestar) -> AsyncIterator[Api]:
+    """The service, whose requests run side by side in the test's own loop: AsyncTestClient answers one after the other."""
+    transport = httpx.ASGITransport(app=cast("Any", app))
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        crowd = Api(cast("AsyncTestClient[Any]", client), app)
+        # The pool opens its connections now: later, whoever finds one open would be through before the others have begun.
+        await asyncio.gather(*(crowd.get("/health/ready") for _ in range(20)))
+        yield crowd
 
 
 @pytest.fixture
