@@ -17,6 +17,7 @@ from service.kernel.events import Change
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from service.features.projects.domain import Project, ProjectState
@@ -82,14 +83,7 @@ class ProjectWrites:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is not the owner.
         """
-
-        async def work() -> Project:
-            state = await self._locked(actor, reference, ProjectRole.OWNER)
-            if state.archived_at is None:
-                await self._apply(actor, state, {"archived_at": self._clock.now()}, ProjectArchivedEvent)
-            return await self._projects.find(actor, str(state.id))
-
-        return await self._unit_of_work.run(work)
+        return await self._close(actor, reference, self._clock.now(), ProjectArchivedEvent)
 
     async def unarchive(self, actor: Actor, reference: str) -> Project:
         """Make a project writable again; one that is so already stays as it is.
@@ -98,13 +92,7 @@ class ProjectWrites:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is not the owner.
         """
-
-        async def work() -> Project:
-            state = await self._locked(actor, reference, ProjectRole.OWNER)
-            await self._apply(actor, state, {"archived_at": None}, ProjectUnarchived)
-            return await self._projects.find(actor, str(state.id))
-
-        return await self._unit_of_work.run(work)
+        return await self._close(actor, reference, None, ProjectUnarchived)
 
     async def delete(self, actor: Actor, reference: str) -> None:
         """Delete a project softly: it and its tasks are gone for every reader, its key is free.
@@ -121,6 +109,15 @@ class ProjectWrites:
             await self._apply(actor, state, {"deleted_at": self._clock.now()}, ProjectDeleted)
 
         await self._unit_of_work.run(work)
+
+    async def _close(self, actor: Actor, reference: str, archived_at: datetime | None, event: type[Event]) -> Project:
+        async def work() -> Project:
+            state = await self._locked(actor, reference, ProjectRole.OWNER)
+            if (state.archived_at is None) != (archived_at is None):
+                await self._apply(actor, state, {"archived_at": archived_at}, event)
+            return await self._projects.find(actor, str(state.id))
+
+        return await self._unit_of_work.run(work)
 
     async def _add(self, project_id: UUID, name: str, key: str | None, description: str | None) -> str:
         now = self._clock.now()
