@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from service.adapters.common_passwords import common_passwords
 from service.adapters.tokens import new_secret
 from service.features.accounts.administration import UserAdministration
 from service.features.accounts.controller import RegistrationController, UserAdministrationController, UserController
 from service.features.accounts.invitations import UserInvitations
-from service.features.accounts.password_rules import PasswordRules, common_passwords
+from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
 from service.features.accounts.verification import EmailVerification

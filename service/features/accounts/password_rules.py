@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
-from importlib import resources
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -23,13 +21,6 @@ _PRODUCT = "worklane"
 _MIN_OWN = 4
 # Shorter pieces of a name or address turn up in any password.
 _SHORTEST_PIECE = 3
-
-
-@cache
-def common_passwords() -> frozenset[str]:
-    """The packaged list, lower-cased; every one of its passwords has at least 8 characters."""
-    text = resources.files(__package__).joinpath("common_passwords.txt").read_text("utf-8")
-    return frozenset(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def normalized(password: str) -> str:

