@@ -1,6 +1,6 @@
 """The pool of connections: taken and given back without a task, a lock or a query.
 
-asyncpg's own pool costs a read about a quarter of its CPU (a shielded task per release, timers, proxies, a reset query).
+asyncpg's own pool runs a shielded task per release, timers, proxies and a reset query (ARCHITECTURE.md has the figures).
 Here giving back is an ordinary call, so that nothing can go wrong, or be cancelled, on the way. Connections are not reset
 between uses, so nothing may leave state in one: only SET LOCAL and transaction-level advisory locks; LISTEN has a connection
 of its own.
@@ -161,7 +161,7 @@ class Pool:
             self.release(connection)
 
     def _expire(self) -> None:
-        # All wait equally long, so the first one's timer serves all (a timer each costs a busy pool a tenth of its CPU).
+        # All wait equally long, so the first one's timer serves all (a timer each was 24 µs of a read under the profiler).
         loop = asyncio.get_running_loop()
         self._timer = None
         while self._waiting:
