@@ -12,6 +12,7 @@ from service.adapters.mail import mailer
 from service.adapters.outbox import PostgresOutbox
 from service.adapters.passwords import Argon2Passwords
 from service.adapters.tokens import AccessTokens
+from service.adapters.vault import Vault
 from service.features import FEATURES
 from service.features.accounts.feature import administrators
 from service.kernel.actor import Actor
@@ -31,6 +32,7 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Ports:
     clock = clock or SystemClock()
     ids = UuidIds()
     database = Database(settings.database)
+    ring = FollowedKeyRing(settings.key_ring)
     return Ports(
         settings=settings,
         clock=clock,
@@ -39,10 +41,9 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Ports:
         outbox=PostgresOutbox(database, clock, ids, subscribers_by_event(FEATURES)),
         passwords=Argon2Passwords(settings.passwords),
         # Instances without a public address differ in their own, and must accept each other's tokens all the same.
-        access_tokens=AccessTokens(
-            FollowedKeyRing(settings.key_ring), settings.public_url or "worklane", settings.sessions.access_token_lifetime
-        ),
+        access_tokens=AccessTokens(ring, settings.public_url or "worklane", settings.sessions.access_token_lifetime),
         mailer=mailer(settings, clock),
+        vault=Vault(ring),
     )
 
 

@@ -3,13 +3,24 @@
 from piccolo.conf.apps import AppConfig
 
 from service.adapters.database.migrations import APP_NAME, FOLDER
-from service.adapters.outbox import DeliveryRow, EpochRow, EventRow
+from service.adapters.outbox import AuditRow, DeliveryRow, EpochRow, EventRow
 from service.features.accounts.tables import OneTimeTokenRow, UserRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.sessions.tables import SessionRow
 from service.features.tasks.tables import TaskRow
 
-TABLES = [EpochRow, EventRow, DeliveryRow, UserRow, OneTimeTokenRow, SessionRow, ProjectRow, MembershipRow, TaskRow]
+TABLES = [
+    EpochRow,
+    EventRow,
+    DeliveryRow,
+    AuditRow,
+    UserRow,
+    OneTimeTokenRow,
+    SessionRow,
+    ProjectRow,
+    MembershipRow,
+    TaskRow,
+]
 
 APP_CONFIG = AppConfig(
     app_name=APP_NAME,

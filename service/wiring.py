@@ -12,6 +12,7 @@ from msgspec import Struct
 from service.adapters.database import Database
 from service.adapters.passwords import Argon2Passwords
 from service.adapters.tokens import AccessTokens
+from service.adapters.vault import Vault
 from service.kernel.mail import Mailer
 from service.kernel.ports import Clock, Ids, Outbox
 from service.settings import Settings
@@ -43,6 +44,7 @@ class Ports(Struct):
     passwords: Argon2Passwords
     access_tokens: AccessTokens
     mailer: Mailer
+    vault: Vault
 
 
 class Provided:

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from service.adapters.key_ring import KEY_BYTES, Algorithm, InvalidKeys, KeyRing, StoredKey, StoredRing, read_file
+from service.adapters.key_ring import (
+    KEY_BYTES,
+    Algorithm,
+    InvalidKeys,
+    KeyRing,
+    StoredKey,
+    StoredRing,
+    StoredStorageKey,
+    read_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +37,7 @@ def create_key_file(path: Path, algorithm: Algorithm = "HS256") -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _draft(path, StoredRing([_new_key(algorithm)])) as draft:
+        with _draft(path, StoredRing([_new_key(algorithm)], [_new_storage_key()])) as draft:
             # A link refuses an existing name, which a rename would replace.
             path.hardlink_to(draft)
     except OSError as error:
@@ -52,11 +61,12 @@ def rotate_key_file(path: Path, now: datetime, tokens_live: timedelta, algorithm
     target = path.resolve()
     try:
         with _locked(target):
-            keys = [key for key in read_file(target).keys if key.verify_until is None or key.verify_until > now]
+            stored = read_file(target)
+            keys = [key for key in stored.keys if key.verify_until is None or key.verify_until > now]
             new = _new_key(algorithm or keys[-1].algorithm)
             for key in keys:
                 _retire(key, now, now + tokens_live)
-            _replace(target, StoredRing([*keys, new]))
+            _replace(target, StoredRing([*keys, new], stored.storage_keys or [_new_storage_key()]))
     except OSError as error:
         raise InvalidKeys(f"{path}: the key file can't be written: {error.strerror}.") from error
     return new.kid
@@ -70,13 +80,21 @@ def _retire(key: StoredKey, now: datetime, end: datetime) -> None:
 
 
 def _new_key(algorithm: Algorithm) -> StoredKey:
-    octets = urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
+    octets = _new_octets()
     key = StoredKey(kid=secrets.token_hex(8), algorithm=algorithm)
     if algorithm == "HS256":
         key.secret = octets
     else:
         key.private = octets
     return key
+
+
+def _new_storage_key() -> StoredStorageKey:
+    return StoredStorageKey(kid=secrets.token_hex(8), secret=_new_octets())
+
+
+def _new_octets() -> str:
+    return urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import stat
 import time
 from base64 import b64decode
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec import Meta, Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Algorithm: TypeAlias = Literal["HS256", "EdDSA"]
@@ -46,10 +47,18 @@ class StoredKey(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=
     verify_until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
+class StoredStorageKey(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A key that seals what is stored; it never leaves the file, since what it sealed stays in the database."""
+
+    kid: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    secret: str
+
+
 class StoredRing(Struct, forbid_unknown_fields=True):
     """The whole file; the newest key stands last."""
 
     keys: list[StoredKey]
+    storage_keys: list[StoredStorageKey] = []
 
 
 class Key:
@@ -77,6 +86,18 @@ class Key:
         self.refresh_key = hmac.digest(octets, b"worklane refresh tokens", "sha256")
 
 
+def storage_keys(stored: StoredRing) -> dict[str, bytes]:
+    """The octets of each key that seals, by its kid.
+
+    Raises:
+        InvalidKeys: one is no key, or two share a kid.
+    """
+    found = {key.kid: _octets(key.kid, "secret", key.secret, None) for key in stored.storage_keys}
+    if len(found) < len(stored.storage_keys):
+        raise InvalidKeys("two storage keys share a kid")
+    return found
+
+
 def _octets(kid: str, name: str, text: str | None, other: str | None) -> bytes:
     if text is None or other is not None:
         raise InvalidKeys(f"key {kid}: its algorithm takes `{name}` and nothing else")
@@ -92,12 +113,13 @@ def _octets(kid: str, name: str, text: str | None, other: str | None) -> bytes:
 class KeyRing:
     """Every key that signs or verifies; the newest stands last."""
 
-    def __init__(self, keys: list[Key]) -> None:
+    def __init__(self, keys: list[Key], storage_keys: Mapping[str, bytes] = MappingProxyType({})) -> None:
         """Check that the ring always has a key to sign with.
 
         Raises:
             InvalidKeys: two keys share a kid, or each key's time to sign ends.
         """
+        self._storage_keys = dict(storage_keys)
         self._keys = {key.kid: key for key in keys}
         self._newest_first = keys[::-1]
         if len(self._keys) < len(keys):
@@ -113,7 +135,8 @@ class KeyRing:
             InvalidKeys: the file is missing, open to others, or holds something that is no usable ring.
         """
         try:
-            return KeyRing([Key(key) for key in read_file(path).keys])
+            stored = read_file(path)
+            return KeyRing([Key(key) for key in stored.keys], storage_keys(stored))
         except FileNotFoundError as error:
             raise InvalidKeys(f"{path}: there is no such key file; make one with `worklane keys create`.") from error
         except OSError as error:
@@ -126,6 +149,25 @@ class KeyRing:
     def find(self, kid: str) -> Key | None:
         """The key of this name."""
         return self._keys.get(kid)
+
+    def storage_key(self) -> tuple[str, bytes]:
+        """The kid and octets of the newest key that seals.
+
+        Raises:
+            InvalidKeys: the ring is of before there were storage keys.
+        """
+        if not self._storage_keys:
+            raise InvalidKeys("the key ring has no storage key; add one with `worklane keys rotate`")
+        kid = next(reversed(self._storage_keys))
+        return kid, self._storage_keys[kid]
+
+    def find_storage_key(self, kid: str) -> bytes | None:
+        """The octets of the storage key of this name."""
+        return self._storage_keys.get(kid)
+
+    def digest_key(self) -> bytes:
+        """The octets of the oldest storage key: it stays the same when others are added."""
+        return next(iter(self._storage_keys.values()))
 
     def signing_key(self, now: datetime) -> Key:
         """The newest key that may sign now."""
@@ -178,6 +220,14 @@ class FollowedKeyRing(KeyRing):
         self.look()
         return super().signing_key(now)
 
+    def find_storage_key(self, kid: str) -> bytes | None:
+        """See KeyRing; another process may have sealed with a key that came a moment ago."""
+        key = super().find_storage_key(kid)
+        if key is None:
+            self.look()
+            key = super().find_storage_key(kid)
+        return key
+
     def refresh_keys(self) -> list[bytes]:
         """See KeyRing; another process may have used a key that came a moment ago."""
         self.look()
@@ -200,6 +250,7 @@ class FollowedKeyRing(KeyRing):
     def _adopt(self, ring: KeyRing) -> None:
         self._keys = ring._keys  # noqa: SLF001  (of the same class)
         self._newest_first = ring._newest_first  # noqa: SLF001
+        self._storage_keys = ring._storage_keys  # noqa: SLF001
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

@@ -29,6 +29,13 @@ class InsufficientScope(Forbidden):
     title = "The token lacks a scope"
 
 
+class SessionRequired(Forbidden):
+    """This takes a session, which begins with a login; a personal access token is not enough."""
+
+    code = "session_required"
+    title = "Only a session may do this"
+
+
 class AdminRequired(Forbidden):
     """Only an instance admin may do this."""
 
@@ -138,6 +145,9 @@ async def _actor(request: ApiRequest, access: Access, authenticator: Authenticat
     if access.policy is Policy.PUBLIC:
         return Actor.anonymous(trace)
     actor = await authenticator.authenticate(_token(request), trace)
+    if actor.scopes is not None and access.policy is Policy.SESSION:
+        message = "A personal access token can't be used for this; log in and use the session's access token."
+        raise SessionRequired(message)
     if actor.scopes is not None and access.scope not in actor.scopes:
         message = f"The token lacks the scope {access.scope}."
         raise InsufficientScope(message, required_scope=access.scope)

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Policy(StrEnum):
-    """Who may use a route. The first three are decided before the handler, the rest by the use case, on locked rows."""
+    """Who may use a route. The first four are decided before the handler, the rest by the use case, on locked rows."""
 
     PUBLIC = "anyone, without a token"
     SIGNED_IN = "anyone who is signed in"
+    SESSION = "anyone who is signed in by a login; no personal access token"
     ADMIN = "instance admins"
     VISIBLE = "who may see the object"
     SELF = "the person it is about, and instance admins"
@@ -34,8 +35,11 @@ class Policy(StrEnum):
     OWNER = "the owner of the project"
 
 
+_WITHOUT_SCOPE = (Policy.PUBLIC, Policy.SESSION)
+
+
 class Access(Struct, frozen=True):
-    """The policy row of a route; only a route for everyone has no scope."""
+    """The policy row of a route; one for everyone, or for sessions only, has no scope."""
 
     policy: Policy
     scope: Scope | None = None
@@ -137,7 +141,7 @@ def plan_routes(app: litestar.Litestar) -> None:
     """
     for path, handler in handlers(app):
         access = handler.opt.get("access")
-        if not isinstance(access, Access) or (access.policy is not Policy.PUBLIC and access.scope is None):
+        if not isinstance(access, Access) or (access.policy not in _WITHOUT_SCOPE and access.scope is None):
             message = f"{sorted(handler.http_methods)} {path} declares no policy or no scope"
             raise UndeclaredRoute(message)
         body = handler.parsed_fn_signature.parameters.get("data")

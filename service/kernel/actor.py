@@ -40,6 +40,9 @@ class Actor(Struct, frozen=True):
     full_name: str | None = None
     # None: a session, which may use every scope.
     scopes: frozenset[str] | None = None
+    # Of a personal access token: which, and the projects that it is narrowed to (None: all that its owner sees).
+    token_id: UUID | None = None
+    project_ids: frozenset[UUID] | None = None
 
     @classmethod
     def anonymous(cls, trace: Trace) -> Actor:

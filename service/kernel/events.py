@@ -20,6 +20,8 @@ class Event(Struct, frozen=True, kw_only=True):
     """A fact about one subject; features subclass it and set `type`, `<subject>.<past tense>`."""
 
     type: ClassVar[str]
+    # Whether the audit keeps who did it, from where.
+    audited: ClassVar[bool] = False
 
     subject_id: UUID
     subject_key: str | None = None

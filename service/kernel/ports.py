@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.kernel.actor import Actor, Trace
+    from service.kernel.audit import AuditEntry
     from service.kernel.events import Event
 
 T = TypeVar("T")
@@ -53,7 +54,31 @@ class Outbox(Protocol):
     """Where events are written, in the transaction of the change that they tell of."""
 
     async def publish(self, actor: Actor, *events: Event) -> None:
-        """Write the events; outside a unit of work this is a programming error."""
+        """Write the events, and the audit's entries of those that it keeps; outside a unit of work a programming error."""
+        ...
+
+    async def record(self, actor: Actor, *entries: AuditEntry) -> None:
+        """Write what only the audit keeps, in the open unit of work.
+
+        A refusal must not undo it: it is returned out of the unit and raised after COMMIT.
+        """
+        ...
+
+
+@runtime_checkable
+class Vault(Protocol):
+    """Keeps secrets that must be readable again, and recognizes values that are not kept."""
+
+    def seal(self, secret: bytes, place: str) -> bytes:
+        """The secret, readable only by `open` with the same place, `table:id:column`."""
+        ...
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """What was sealed for this place."""
+        ...
+
+    def digest(self, purpose: str, value: str) -> bytes:
+        """32 bytes by which the same value is known again, the same on every instance."""
         ...
 
 

@@ -92,7 +92,8 @@ def test_every_operation_says_what_it_does_for_whom_and_under_a_name_of_its_own(
         assert operation["summary"], name
         assert not operation["summary"].endswith((".", ";", ":")), name
         assert operation["x-policy"] in set(Policy), name
-        assert (operation["security"] == []) == ("x-scope" not in operation), name
+        assert (operation["security"] == []) == (operation["x-policy"] == Policy.PUBLIC), name
+        assert (operation["x-policy"] in {Policy.PUBLIC, Policy.SESSION}) == ("x-scope" not in operation), name
         assert set(operation["tags"]) <= tags, name
         assert operation["tags"], name
     assert all(tag["description"].endswith(".") for tag in document["tags"])

@@ -66,6 +66,12 @@ async def update_note(data: JSONBody[Note]) -> dict[str, str]:
     return {"text": data.text}
 
 
+@get("/account", Access(Policy.SESSION))
+async def get_account() -> dict[str, bool]:
+    """Say that a session asks."""
+    return {"session": True}
+
+
 @post("/act", Access(Policy.MEMBER, Scope.TASKS_WRITE))
 async def act() -> dict[str, bool]:
     """Do something that needs no words."""
@@ -81,6 +87,7 @@ APP = small_app(
     get_mine,
     get_all,
     get_wrong,
+    get_account,
     get_public,
     create_note,
     update_note,
@@ -124,6 +131,12 @@ async def test_a_token_without_the_scope_is_told_which_it_lacks() -> None:
     answer = await call("POST", "/notes", b"{}", token="reader")
     assert problem(answer) == (403, "insufficient_scope")
     assert answer.json()["required_scope"] == "tasks:write"
+
+
+async def test_what_takes_a_session_is_refused_to_a_personal_token() -> None:
+    assert (await call("GET", "/account")).json() == {"session": True}
+    assert problem(await call("GET", "/account", token="reader")) == (403, "session_required")
+    assert problem(await call("GET", "/account", token=None)) == (401, "unauthenticated")
 
 
 async def test_what_is_for_admins_is_for_admins() -> None:

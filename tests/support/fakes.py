@@ -12,6 +12,7 @@ from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from service.kernel.audit import AuditEntry
     from service.kernel.events import Event
 
 T = TypeVar("T")
@@ -63,9 +64,13 @@ class FakeOutbox(Outbox):
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.entries: list[AuditEntry] = []
 
     async def publish(self, actor: Actor, *events: Event) -> None:
         self.events += events
+
+    async def record(self, actor: Actor, *entries: AuditEntry) -> None:
+        self.entries += entries
 
     @property
     def types(self) -> list[str]:

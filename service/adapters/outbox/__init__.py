@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from service.adapters.outbox.statements import INSERT, INSERT_ONE, INSERT_WITH_DELIVERIES, OPEN_EPOCH
-from service.adapters.outbox.tables import DeliveryRow, EpochRow, EventRow
+from service.adapters.outbox.statements import INSERT, INSERT_AUDIT, INSERT_ONE, INSERT_WITH_DELIVERIES, OPEN_EPOCH
+from service.adapters.outbox.tables import AuditRow, DeliveryRow, EpochRow, EventRow
+from service.kernel.audit import AuditEntry, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from service.kernel.events import Event
     from service.kernel.ports import Clock, Ids
 
-__all__ = ["OPEN_EPOCH", "DeliveryRow", "EpochRow", "EventRow", "PostgresOutbox", "cursor"]
+__all__ = ["OPEN_EPOCH", "AuditRow", "DeliveryRow", "EpochRow", "EventRow", "PostgresOutbox", "cursor"]
 
 
 class PostgresOutbox:
@@ -58,6 +59,17 @@ class PostgresOutbox:
         else:
             placed = await self._database.fetch(INSERT, *_columns(rows))
         actor.trace.change_cursor = cursor(*placed[-1])
+        if kept := [_told(id_, event) for id_, event in told if event.audited]:
+            await self._audit(actor, kept, now)
+
+    async def record(self, actor: Actor, *entries: AuditEntry) -> None:
+        """Write audit entries that no event stands behind, in the open transaction."""
+        self._database.require_unit()
+        await self._audit(actor, [(None, entry) for entry in entries], self._clock.now())
+
+    async def _audit(self, actor: Actor, entries: Sequence[tuple[UUID | None, AuditEntry]], now: datetime) -> None:
+        rows = [_audit_row(self._ids.new(), actor, event_id, entry, now) for event_id, entry in entries]
+        await self._database.fetch(INSERT_AUDIT, *_columns(rows))
 
 
 def _row(id_: UUID, actor: Actor, event: Event, now: datetime) -> tuple[object, ...]:
@@ -75,6 +87,35 @@ def _row(id_: UUID, actor: Actor, event: Event, now: datetime) -> tuple[object, 
         msgspec.json.encode(event.changes).decode(),
         msgspec.json.encode(event.data).decode(),
         actor.trace.request_id,
+    )
+
+
+def _told(id_: UUID, event: Event) -> tuple[UUID, AuditEntry]:
+    entry = AuditEntry(
+        action=event.type, outcome=Outcome.SUCCESS, target_type=event.subject_type, target_id=event.subject_id
+    )  # fmt: skip
+    return id_, entry
+
+
+def _audit_row(id_: UUID, actor: Actor, event_id: UUID | None, entry: AuditEntry, now: datetime) -> tuple[object, ...]:
+    trace = actor.trace
+    return (
+        id_,
+        now,
+        entry.action,
+        entry.outcome,
+        entry.reason,
+        actor.user_id,
+        actor.kind,
+        actor.session_id,
+        actor.token_id,
+        entry.target_type,
+        entry.target_id,
+        entry.target_digest,
+        event_id,
+        trace.request_id,
+        trace.ip,
+        trace.user_agent,
     )
 
 

@@ -59,6 +59,24 @@ INSERT_WITH_DELIVERIES = Statement(
     )
 )  # fmt: skip
 
+_AUDIT = (
+    ("id", "uuid"), ("time", "timestamptz"), ("action", "text"), ("outcome", "text"), ("reason", "text"), ("actor_id", "uuid"),
+    ("actor_kind", "text"), ("session_id", "uuid"), ("token_id", "uuid"), ("target_type", "text"), ("target_id", "uuid"),
+    ("target_digest", "bytea"), ("event_id", "uuid"), ("request_id", "text"), ("ip", "text"), ("user_agent", "text"),
+)  # fmt: skip
+
+
+def _insert_audit() -> QueryString:
+    names = ", ".join(name for name, _ in _AUDIT)
+    arrays = ", ".join(f"{{}}::{type_}[]" for _, type_ in _AUDIT)
+    return QueryString(
+        f"INSERT INTO audit_events ({names}) SELECT * FROM unnest({arrays})",
+        *(Param(number) for number in range(1, len(_AUDIT) + 1)),
+    )
+
+
+INSERT_AUDIT = Statement(_insert_audit)
+
 OPEN_EPOCH = Statement(
     lambda: QueryString(
         "INSERT INTO event_epochs (epoch, system_identifier, opened_at) "

@@ -1,6 +1,6 @@
 """How events and their deliveries are stored."""
 
-from piccolo.columns import JSONB, UUID, BigInt, BigSerial, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, BigInt, BigSerial, Bytea, ForeignKey, Integer, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -34,6 +34,28 @@ class EventRow(Table, tablename="events", db=ENGINE):
     changes = JSONB(default="{}")
     data = JSONB(default="{}")
     request_id = Text(default=None)
+
+
+class AuditRow(Table, tablename="audit_events", db=ENGINE):
+    """One row per act that the audit keeps; `event` names the event that tells of it, if one does. Only ever added to."""
+
+    sequence = BigSerial(primary_key=True)
+    id = UUID(default=None, unique=True)
+    time = Timestamptz(default=None)
+    action = Text(default=None)
+    outcome = Text(default=None)
+    reason = Text(null=True, default=None)
+    actor_id = UUID(null=True, default=None)
+    actor_kind = Text(default=None)
+    session_id = UUID(null=True, default=None)
+    token_id = UUID(null=True, default=None)
+    target_type = Text(null=True, default=None)
+    target_id = UUID(null=True, default=None)
+    target_digest = Bytea(null=True, default=None)
+    event_id = UUID(null=True, default=None)
+    request_id = Text(default=None)
+    ip = Text(null=True, default=None)
+    user_agent = Text(null=True, default=None)
 
 
 class DeliveryRow(Table, tablename="deliveries", db=ENGINE):

@@ -11,6 +11,7 @@ from service.features.accounts.administration import UserAdministration
 from service.features.accounts.controller import RegistrationController, UserAdministrationController, UserController
 from service.features.accounts.invitations import UserInvitations
 from service.features.accounts.password_rules import PasswordRules
+from service.features.accounts.reauthentication import Reauthentication
 from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
 from service.features.accounts.verification import EmailVerification
@@ -30,6 +31,7 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     is_open = ports.settings.registration == "open"
     return {
         "users": kit.users,
+        "reauthentication": Reauthentication(kit.users, ports.passwords),
         "user_writes": UserWrites(kit, ports.passwords, rules, registration_is_open=is_open),
         "password_links": PasswordLinks(kit, tokens, ports.passwords, rules),
         "email_verification": EmailVerification(kit, tokens, new_secret),

@@ -22,13 +22,12 @@ from service.http.paging import Page, PageQuery, respond
 from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, post
-from service.kernel.actor import Scope
 from service.wiring import Injected
 
 SORT_KEYS = ("created_at", "last_used_at", "expires_at")
 
 EVERYONE = Access(Policy.PUBLIC)
-OWNER = Access(Policy.SIGNED_IN, Scope.ADMIN)
+OWNER = Access(Policy.SESSION)
 REFUSED = (InvalidRefreshToken, TokenReused, SessionEnded)
 
 

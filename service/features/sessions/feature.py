@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from service.features.accounts.ports import Users
+from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.controller import SessionController
 from service.features.sessions.refreshing import Refreshes
@@ -34,7 +35,7 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
         "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock),
         "sessions": sessions,
         "logins": Logins(kit, lifetimes.lifetime, lifetimes.idle_lifetime),
-        "logouts": Logouts(kit),
+        "logouts": Logouts(kit, provided["reauthentication", Reauthentication]),
         "refreshes": Refreshes(kit, lifetimes.idle_lifetime),
         "public_keys": PublicKeys(ports.access_tokens, ports.clock),
     }

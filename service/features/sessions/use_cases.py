@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from service.features.accounts.addresses import canonical_email
-from service.features.accounts.domain import PasswordRequired
 from service.features.accounts.password_rules import normalized
 from service.features.sessions.domain import AccountInactive, LoginFailed, Session, SessionNotFound, Tokens
 from service.features.sessions.events import SessionClosed, SessionStarted
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from service.features.accounts.domain import Credentials
     from service.features.accounts.ports import Passwords, Users
+    from service.features.accounts.reauthentication import Reauthentication
     from service.features.sessions.ports import AccessTokens, Sessions
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -106,8 +106,9 @@ class Logins:
 class Logouts:
     """Ending sessions of one's own; their tokens are refused from the next request on."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, reauthentication: Reauthentication) -> None:
         self._kit = kit
+        self._reauthentication = reauthentication
 
     async def logout(self, actor: Actor) -> None:
         """End the session that the actor speaks in."""
@@ -144,28 +145,15 @@ class Logouts:
             Unavailable: too many passwords wait to be hashed.
         """
         kit = self._kit
-        confirmed = await self._confirmed(actor, password)
+        confirmed = await self._reauthentication.confirm(actor, password)
 
         async def work() -> None:
-            # The account before its sessions, as in every unit; and the password may have been changed a moment ago.
-            if not await kit.users.hold(confirmed):
-                raise _password_required()
+            # The account before its sessions, as in every unit.
+            await self._reauthentication.hold(confirmed)
             ended = await kit.sessions.end_all(actor.id, kit.clock.now())
             await kit.outbox.publish(actor, *(_closed(actor, session_id) for session_id in ended))
 
         await kit.unit_of_work.run(work)
-
-    async def _confirmed(self, actor: Actor, password: str | None) -> Credentials:
-        kit = self._kit
-        if password is None:
-            raise _password_required()
-        _, canonical = canonical_email(actor.email or "")
-        known = await kit.users.credentials(canonical)
-        right = await kit.passwords.verify(known.password_hash if known else None, normalized(password))
-        # The address may be another person's by now.
-        if known is None or known.user_id != actor.id or not right:
-            raise _password_required()
-        return known
 
 
 class PublicKeys:
@@ -182,7 +170,3 @@ class PublicKeys:
 
 def _closed(actor: Actor, session_id: UUID) -> SessionClosed:
     return SessionClosed(subject_id=session_id, subject_version=2, data={"user_id": str(actor.id)})
-
-
-def _password_required() -> PasswordRequired:
-    return PasswordRequired("Send the password of your account as `password` to do this.")

@@ -14,7 +14,7 @@ from service.http.openapi.components import REF
 from service.http.openapi.examples import MEMBERS, PATHS, example
 from service.http.paging import PageQuery
 from service.http.problems import API, PROBLEM_JSON, InternalError, Problem, status_of
-from service.http.requests import AdminRequired, InsufficientScope
+from service.http.requests import AdminRequired, InsufficientScope, SessionRequired
 from service.http.responses import Response
 from service.http.routes import NoQuery, Policy
 from service.kernel.errors import FieldError, Forbidden, Invalid, Refusal, Unavailable
@@ -178,6 +178,8 @@ def _refusals(handler: HTTPRouteHandler) -> set[type[Refusal]]:
     refusals = {*handler.opt["refusals"], InternalError, UnknownHost} - {Forbidden}
     if plan.access.scope is not None:
         refusals.add(InsufficientScope)
+    if plan.access.policy is Policy.SESSION:
+        refusals.add(SessionRequired)
     if plan.access.policy is Policy.ADMIN:
         refusals.add(AdminRequired)
     if issubclass(plan.query.struct, PageQuery):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.domain import InvalidRefreshToken, SessionEnded, TokenReused
 from service.features.sessions.refresh_tokens import RefreshToken
 from service.features.sessions.refreshing import Refreshes
@@ -138,7 +139,8 @@ async def test_reuse_is_told_once_however_often_it_is_tried(scene: Scene) -> Non
 async def test_after_a_logout_every_token_counts_as_reused(scene: Scene) -> None:
     newest = (await scene.refresh(scene.first)).refresh_token
     ended = scene.clock.now()
-    await Logouts(scene.kit).logout(Actor("user", STRANGER.trace, scene.user.id, scene.session_id))
+    logouts = Logouts(scene.kit, Reauthentication(scene.kit.users, scene.kit.passwords))
+    await logouts.logout(Actor("user", STRANGER.trace, scene.user.id, scene.session_id))
     scene.clock.advance(timedelta(seconds=1))
     for token in (newest, scene.first):
         with pytest.raises(TokenReused):

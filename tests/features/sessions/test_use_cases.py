@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from service.features.accounts.addresses import UnusableEmail
 from service.features.accounts.domain import Credentials, PasswordRequired
+from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.domain import AccountInactive, Holder, LoginFailed, SessionEnded, SessionNotFound
 from service.features.sessions.refresh_tokens import RefreshToken
@@ -42,7 +43,7 @@ class Scene:
             self.unit_of_work, self.users, self.sessions, self.passwords, self.access_tokens, self.outbox, self.clock, FakeIds()
         )  # fmt: skip
         self.logins = Logins(self.kit, timedelta(days=30), timedelta(days=14))
-        self.logouts = Logouts(self.kit)
+        self.logouts = Logouts(self.kit, Reauthentication(self.kit.users, self.kit.passwords))
         self.authenticator = SessionAuthenticator(self.access_tokens, self.sessions, self.clock)
 
     async def log_in(self) -> Actor:
