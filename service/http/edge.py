@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from itertools import count
@@ -14,7 +15,7 @@ from msgspec import Struct
 from service.http.methods import allowed_methods
 from service.http.problems import API, NOTHING_HERE, MethodNotAllowed, NotAcceptable, fault, render
 from service.kernel.actor import Trace
-from service.kernel.errors import Malformed, NotFound, Refusal
+from service.kernel.errors import Malformed, NotFound, Refusal, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,6 +37,17 @@ HEADERS = [
 ]
 # An answer that carries a secret says no-store itself, and a page its own policy; the rest is the same everywhere.
 _NAMES = frozenset(name for name, _ in HEADERS)
+
+
+# The longest rung of the ladder that the service itself holds: proxies wait for 28 s, a body may take 15 s, a statement 5 s.
+REQUEST_SECONDS = 20.0
+
+
+class RequestTimeout(Unavailable):
+    """The request took too long and was given up."""
+
+    code = "request_timeout"
+    title = "The request took too long"
 
 
 class UnknownHost(Malformed):
@@ -84,8 +96,16 @@ class Edge:
     """Wraps the whole application; `pages` are what it answers by itself, by their path."""
 
     def __init__(
-        self, app: ASGIApp, litestar: Litestar, hosts: AllowedHosts, pages: Mapping[str, Callable[[], Page]] | None = None
+        self,
+        app: ASGIApp,
+        litestar: Litestar,
+        hosts: AllowedHosts,
+        pages: Mapping[str, Callable[[], Page]] | None = None,
+        *,
+        patience: float = REQUEST_SECONDS,
     ) -> None:
+        """`patience` is how long a request may take, in seconds."""
+        self._patience = patience
         self._app = app
         self._litestar = litestar
         self._hosts = hosts
@@ -111,13 +131,23 @@ class Edge:
             if scope["method"] == "OPTIONS":
                 await exchange.respond(204, {"allow": self._options(scope)}, b"")
                 return
-            await self._app(scope, receive, exchange.send)
+            await self._run(scope, receive, exchange)
         except Refusal as refusal:
             await exchange.respond(*render(refusal, scope))
         except Exception as error:
             if exchange.started:
                 raise
             await exchange.respond(*render(fault(scope, error), scope))
+
+    async def _run(self, scope: HTTPScope, receive: Receive, exchange: _Exchange) -> None:
+        limit = asyncio.timeout(self._patience)
+        try:
+            async with limit:
+                await self._app(scope, receive, exchange.send)
+        except TimeoutError as error:
+            if exchange.started or not limit.expired():
+                raise
+            raise _too_long(scope["method"]) from error
 
     def _trace(self, scope: Scope) -> tuple[list[bytes], bytes | None]:
         hosts = []
@@ -162,6 +192,14 @@ class Edge:
         if not methods:
             raise NotFound(NOTHING_HERE)
         return methods
+
+
+def _too_long(method: str) -> RequestTimeout:
+    if method == "GET":
+        return RequestTimeout("The service was too busy to answer in time. Try again.", outcome="not_applied")
+    # Whatever it was doing was cancelled, and that may have been the COMMIT.
+    message = "The service was too busy to answer in time, and the outcome is unknown: look before you repeat this."
+    return RequestTimeout(message, outcome="unknown")
 
 
 def _paged(page: Callable[[], Page], method: str) -> tuple[int, dict[str, str], bytes]:

@@ -56,6 +56,13 @@ class PayloadTooLarge(Refusal):
     title = "The body is too large"
 
 
+class BodyTimeout(Refusal):
+    """The body did not arrive in time."""
+
+    code = "body_timeout"
+    title = "The body took too long"
+
+
 class UnsupportedMediaType(Refusal):
     """The body is not sent as JSON, or it is compressed."""
 
@@ -78,6 +85,7 @@ STATUS: dict[type[Refusal], int] = {
     NotFound: 404,
     MethodNotAllowed: 405,
     NotAcceptable: 406,
+    BodyTimeout: 408,
     Conflict: 409,
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,

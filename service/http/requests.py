@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from litestar import Request
 from msgspec import Struct
 
 from service.http.decoding import MAX_BODY_BYTES
-from service.http.problems import PayloadTooLarge, UnsupportedMediaType
+from service.http.problems import BodyTimeout, PayloadTooLarge, UnsupportedMediaType
 from service.http.routes import Policy
 from service.kernel.actor import Actor, Trace
 from service.kernel.errors import Forbidden, Invalid, Malformed, Unauthenticated
@@ -93,6 +94,8 @@ def admission(authenticator: Authenticator) -> Callable[[ApiRequest], Awaitable[
 
 
 TOO_LONG = "The body is longer than 1 MiB."
+# In all, however it is cut into pieces: who sends a byte a second holds a connection, and nothing else, for no longer.
+BODY_SECONDS = 15.0
 
 
 async def _read(request: ApiRequest) -> bytes:
@@ -120,7 +123,12 @@ async def _body(request: ApiRequest, plan: Plan) -> bytes:
             content_encoding = value
         elif name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
             raise PayloadTooLarge(TOO_LONG)
-    body = request._sent = await _read(request)  # noqa: SLF001
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = request._sent = await _read(request)  # noqa: SLF001
+    except TimeoutError as error:
+        message = f"The body did not arrive within {BODY_SECONDS:.0f} seconds; send it again."
+        raise BodyTimeout(message) from error
     if content_encoding.lower() not in (b"", b"identity"):
         message = "Send the body uncompressed."
         raise UnsupportedMediaType(message)

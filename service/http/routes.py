@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from service.http.decoding import Model, NoBody
-from service.http.problems import NotAcceptable, PayloadTooLarge, UnsupportedMediaType
+from service.http.problems import BodyTimeout, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _route(
     if "{" in path:
         refusals.add(NotFound)
     if decorator in (litestar.post, litestar.patch, litestar.put):
-        refusals |= {PayloadTooLarge, UnsupportedMediaType}
+        refusals |= {BodyTimeout, PayloadTooLarge, UnsupportedMediaType}
 
     answers: Mapping[int, type[Struct]] = options.pop("answers", {})
     documented = sorted(refusals, key=lambda refusal: refusal.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from litestar.exceptions import LitestarException
 from litestar.response import Stream
 
 from service.http.edge import AllowedHosts
-from service.http.routes import Access, Policy, get
+from service.http.routes import Access, Policy, get, post
 from tests.http.small_app import small_app
 from tests.support import raw
 from tests.support.raw import HOST
@@ -45,6 +46,24 @@ def carries_the_usual(answer: Answer, **others: str) -> bool:
 async def get_broken() -> None:
     """Fail."""
     raise RuntimeError(SECRET)
+
+
+@get("/endless", Access(Policy.PUBLIC))
+async def get_endless() -> None:
+    """Wait for nothing."""
+    await asyncio.Event().wait()
+
+
+@post("/endless", Access(Policy.PUBLIC))
+async def post_endless() -> None:
+    """Wait for nothing, perhaps in a COMMIT."""
+    await asyncio.Event().wait()
+
+
+@get("/late", Access(Policy.PUBLIC))
+async def get_late() -> None:
+    """Fail with the error of somebody else's deadline."""
+    raise TimeoutError(SECRET)
 
 
 @get("/halfway", Access(Policy.PUBLIC))
@@ -222,6 +241,19 @@ async def test_a_fault_below_every_handler_is_a_problem_too(site: Site, monkeypa
     answer = await site.call("GET", "/tasks")
     assert (answer.status, answer.json()["code"]) == (500, "internal_error")
     assert SECRET not in answer.body.decode()
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("GET", "not_applied"), ("POST", "unknown")])
+async def test_a_request_that_takes_too_long_is_given_up(method: str, outcome: str) -> None:
+    app = small_app(get_endless, post_endless, patience=0.01)
+    answer = await raw.call(app, method, "/api/v1/endless", headers=[HOST])
+    assert (answer.status, answer.json()["code"], answer.json()["outcome"]) == (503, "request_timeout", outcome)
+    assert answer.header("retry-after") == "1"
+
+
+async def test_another_deadline_that_passes_is_a_fault() -> None:
+    answer = await raw.call(small_app(get_late), "GET", "/api/v1/late", headers=[HOST])
+    assert (answer.status, answer.json()["code"]) == (500, "internal_error")
 
 
 async def test_a_fault_behind_the_first_bytes_breaks_the_answer_off() -> None:

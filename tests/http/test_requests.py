@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from litestar.params import JSONBody
 from msgspec import Struct
 
+from service.http import requests
 from service.http.requests import ApiRequest
 from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Scope
@@ -231,6 +233,23 @@ async def test_a_body_that_breaks_off_is_refused() -> None:
     await APP(raw.scope(APP, "POST", "/api/v1/notes", b"", headers), receive, send)
     assert outgoing[0]["status"] == 400
     assert b"The connection ended before the body did." in outgoing[1]["body"]
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.01)
+    outgoing: list[Any] = []
+    incoming = [{"type": "http.request", "body": b'{"te', "more_body": True}]
+
+    async def receive() -> Any:
+        return incoming.pop(0) if incoming else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        outgoing.append(message)
+
+    headers = [HOST, JSON, (b"authorization", b"Bearer ann")]
+    await APP(raw.scope(APP, "POST", "/api/v1/notes", b"", headers), receive, send)
+    assert outgoing[0]["status"] == 408
+    assert b'"code":"body_timeout"' in outgoing[1]["body"]
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

@@ -27,6 +27,11 @@ T = TypeVar("T")
 ATTEMPTS = 3
 # With the wait for a place in the pool, a request is refused within 3 s where no server answers.
 CONNECT_SECONDS = 1.5
+# The server ends a slow statement itself. Who has not heard of that so much later talks to a server that is frozen; with
+# the default of 5 s for a statement every request is then answered within 6 s.
+FROZEN_SECONDS = 0.5
+# For undoing what was left in the middle.
+SETTLE_SECONDS = 1.0
 
 
 class Database:
@@ -67,8 +72,7 @@ class Database:
             settings.url,
             statement_cache_size=settings.statement_cache_size,
             timeout=CONNECT_SECONDS,
-            # The server ends a slow statement itself; this is for a server that no longer answers at all.
-            command_timeout=seconds + 1,
+            command_timeout=seconds + FROZEN_SECONDS,
             server_settings={
                 "application_name": "worklane",
                 "timezone": "UTC",
@@ -87,9 +91,14 @@ class Database:
             self.observer(statement.sql)
         connection = self._current.get()
         if connection is not None:
-            return await connection.fetch(statement.sql, *arguments)
+            return await self._fetch(connection, statement.sql, arguments)
         try:
-            return await self._fetch_alone(statement.sql, arguments)
+            try:
+                return await self._fetch_alone(statement.sql, arguments)
+            except asyncpg.ReadOnlySQLTransactionError:
+                # A primary that became a standby: whoever connects anew comes to the new primary.
+                self.pool.expire()
+                return await self._fetch_alone(statement.sql, arguments)
         except Exception as error:
             if is_failure(error):
                 raise refusal_for(error) from error
@@ -107,6 +116,11 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._transaction(work)
+            except asyncpg.ReadOnlySQLTransactionError as error:
+                # See fetch; once, since a cluster without a primary stays so for longer than anybody waits.
+                if attempt > 1:
+                    raise refusal_for(error) from error
+                self.pool.expire()
             except RETRIED as error:
                 if attempt == ATTEMPTS:
                     raise refusal_for(error) from error
@@ -128,12 +142,26 @@ class Database:
         # No BEGIN and COMMIT around a single statement: reading is a third faster without.
         connection = await self.pool.acquire()
         try:
-            rows = await connection.fetch(sql, *arguments)
+            rows = await self._fetch(connection, sql, arguments)
         except BaseException:
             await asyncio.shield(self._settle(connection))
             raise
         self.pool.release(connection)
         return rows
+
+    async def _fetch(self, connection: Connection, sql: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
+        try:
+            return await connection.fetch(sql, *arguments)
+        except TimeoutError:
+            self.pool.cut()
+            raise
+
+    async def _execute(self, connection: Connection, sql: str) -> None:
+        try:
+            await connection.execute(sql)
+        except TimeoutError:
+            self.pool.cut()
+            raise
 
     async def _transaction(self, work: Callable[[], Awaitable[T]]) -> T:
         commit_sent = False
@@ -141,9 +169,9 @@ class Database:
             async with self._begun() as connection:
                 result = await work()
                 commit_sent = True
-                await connection.execute("COMMIT")
+                await self._execute(connection, "COMMIT")
                 return result
-        except RETRIED:
+        except (*RETRIED, asyncpg.ReadOnlySQLTransactionError):
             raise
         except Exception as error:
             if is_failure(error):
@@ -154,7 +182,7 @@ class Database:
     async def _begun(self) -> AsyncIterator[Connection]:
         connection = await self.pool.acquire()
         try:
-            await connection.execute("BEGIN")
+            await self._execute(connection, "BEGIN")
             token = self._current.set(connection)
             try:
                 yield connection
@@ -168,8 +196,9 @@ class Database:
 
     async def _settle(self, connection: Connection) -> None:
         try:
-            # Also waits until the server has dealt with the cancelling of a statement.
-            await connection.execute("ROLLBACK", timeout=1)
+            # Also waits until the server has dealt with the cancelling of a statement, for which asyncpg knows no limit.
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await connection.execute("ROLLBACK")
         except Exception:  # noqa: BLE001  (whatever went wrong, such a connection is of no use any more)
             connection.terminate()
         finally:

@@ -38,6 +38,7 @@ class Pool:
         self._patience = patience
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
+        self._expired: set[Connection] = set()
         # Connections that exist, are being made, or whose place a waiter has been given.
         self._places = 0
         # Each gets a connection, or None: a place to make one.
@@ -79,7 +80,7 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Give a connection back; one that is closed, or still in a transaction, is thrown away."""
-        if connection.is_closed() or self._closed or connection.is_in_transaction():
+        if connection.is_closed() or self._closed or connection in self._expired or connection.is_in_transaction():
             self._discard(connection)
             if self._closed and not self._in_use():
                 self._quiet.set()
@@ -89,6 +90,19 @@ class Pool:
             self._free.append(connection)
         else:
             waiter.set_result(connection)
+
+    def expire(self) -> None:
+        """Give none of the present connections out again; who uses one now may finish."""
+        self._expired |= self._all
+        while self._free:
+            self._discard(self._free.pop())
+
+    def cut(self) -> None:
+        """End every connection at once, also under those who use one: the server does not answer any more."""
+        for connection in self._all:
+            connection.terminate()
+        while self._free:
+            self._forget(self._free.pop())
 
     async def close(self, patience: float = 2.0) -> None:
         """Refuse new users, wait a moment for the present ones, then cut what is left."""
@@ -183,6 +197,7 @@ class Pool:
     def _forget(self, connection: Connection) -> None:
         if connection in self._all:
             self._all.discard(connection)
+            self._expired.discard(connection)
             self._leave_place()
 
     def _leave_place(self) -> None:
