@@ -66,6 +66,12 @@ accept-clients:
 bench *arguments:
     @exec {{ python }} -m bench "$@"
 
+# A service under load while its database is stopped, and while it is frozen
+[group('test')]
+[no-exit-message]
+faults:
+    @exec {{ python }} -m bench.faults
+
 # Every gate but the tests, cheapest first
 [group('check')]
 [no-exit-message]

@@ -57,12 +57,23 @@ class Server:
         """The end of what it has printed."""
         return self._log.read_text()[-1500:]
 
+    def pids(self) -> set[int]:
+        """Its processes."""
+        return {int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat") if _session_of(path) == self._session}
+
     def cpu_seconds(self) -> float | None:
         """What its processes have used so far, or None where there is no /proc to tell."""
         if not Path("/proc/self/stat").exists():
             return None
         ticks = sum(_ticks(path, self._session) for path in Path("/proc").glob("[0-9]*/stat"))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _session_of(path: Path) -> int:
+    try:
+        return int(path.read_text().rpartition(")")[2].split()[3])
+    except OSError:
+        return 0  # It ended meanwhile.
 
 
 def _ticks(path: Path, session: int) -> int:
