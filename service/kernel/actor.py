@@ -15,6 +15,7 @@ class Scope(StrEnum):
     PROJECTS_WRITE = "projects:write"
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
+    WEBHOOKS_WRITE = "webhooks:write"
     USERS_READ = "users:read"
     ADMIN = "admin"
 
@@ -29,7 +30,11 @@ class Trace(Struct):
 
 
 class Actor(Struct, frozen=True):
-    """Who acts: a person in a session, nobody yet (registration, login), or the system itself (command line, worker)."""
+    """Who acts, by its kind.
+
+    `user`: a person in a session. `token`: a personal access token of a person's. `anonymous`: nobody yet (registration, login).
+    `system`: the service itself (command line, worker).
+    """
 
     kind: str
     trace: Trace
@@ -53,6 +58,10 @@ class Actor(Struct, frozen=True):
     def system(cls, request_id: str) -> Actor:
         """The service itself, for `worklane admin` and the worker."""
         return cls("system", Trace(request_id), is_admin=True)
+
+    def reaches(self, project_id: UUID) -> bool:
+        """Whether the project is none that a token is narrowed away from; who may see it is another question."""
+        return self.project_ids is None or project_id in self.project_ids
 
     @property
     def id(self) -> UUID:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
+from msgspec.structs import replace
 
 from service.kernel.actor import Actor, Trace
 from tests.support.fakes import an_actor
@@ -24,3 +27,9 @@ def test_the_system_may_do_what_admins_may_and_nobody_may_not() -> None:
     system, nobody = Actor.system("admin-create"), Actor.anonymous(Trace("request-0001"))
     assert (system.is_admin, system.trace.request_id, system.scopes) == (True, "admin-create", None)
     assert not nobody.is_admin
+
+
+def test_an_actor_reaches_every_project_unless_a_token_is_narrowed() -> None:
+    assert an_actor().reaches(UUID(int=1))
+    narrowed = replace(an_actor(), project_ids=frozenset({UUID(int=1)}))
+    assert [narrowed.reaches(UUID(int=number)) for number in (1, 2)] == [True, False]

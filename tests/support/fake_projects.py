@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState
+from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState, acting_role
 from service.features.projects.ports import ProjectFilter, Projects
 from service.kernel.paging import Slice, Window
 from tests.support.factories import SOME_DAY
@@ -37,7 +37,7 @@ class FakeProjects(Projects):
     async def find(self, actor: Actor, reference: str) -> Project:
         """See ports.Projects."""
         project = self._seen(actor, self._row(reference))
-        if project.my_role is None and not actor.is_admin:
+        if acting_role(actor, project.id, project.my_role) is None:
             raise ProjectNotFound
         return project
 
@@ -55,7 +55,7 @@ class FakeProjects(Projects):
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""
         assert project_id in self.locked, "the project is locked before the membership"
-        return ProjectRole.OWNER if actor.is_admin else self.roles[project_id].get(actor.id)
+        return acting_role(actor, project_id, self.roles[project_id].get(actor.id))
 
     async def add(self, project_id: UUID, key: str, name: str, description: str | None, now: datetime) -> bool:
         """See ports.Projects."""

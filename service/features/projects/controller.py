@@ -8,7 +8,7 @@ from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from service.features.projects.domain import InsufficientRole, KeyTaken, ProjectArchived, ProjectNotFound
+from service.features.projects.domain import InsufficientRole, KeyTaken, ProjectArchived, ProjectNotFound, TokenNarrowed
 from service.features.projects.ports import ProjectFilter, Projects
 from service.features.projects.schemas import ProjectCreate, ProjectPatch, ProjectResponse
 from service.features.projects.use_cases import ProjectWrites
@@ -49,7 +49,7 @@ class ProjectController(Controller):
         wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.search)
         return respond(request.scope, window, await projects.page(request.actor, wanted, window))
 
-    @post("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_WRITE), raises=(KeyTaken,))
+    @post("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_WRITE), raises=(KeyTaken, TokenNarrowed))
     async def create_project(
         self, request: ApiRequest, data: JSONBody[ProjectCreate], project_writes: Injected[ProjectWrites]
     ) -> Response[ProjectResponse]:

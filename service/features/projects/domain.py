@@ -16,6 +16,8 @@ from service.kernel.errors import Conflict, Forbidden, NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from service.kernel.actor import Actor
+
 KEY_PATTERN = re.compile(r"[A-Z0-9]{2,10}")
 _SINGLE_WORD_KEY = 4
 _LONGEST_KEY = 10
@@ -47,6 +49,13 @@ class InsufficientRole(Forbidden):
 
     code = "insufficient_role"
     title = "Your role in the project does not allow this"
+
+
+class TokenNarrowed(Forbidden):
+    """The token is narrowed to projects, and this is about none of them."""
+
+    code = "token_narrowed"
+    title = "The token is narrowed to some projects"
 
 
 class KeyTaken(Conflict):
@@ -111,6 +120,16 @@ class ProjectState(Struct, frozen=True):
         if self.archived_at is not None:
             message = f"Project {self.key} is archived and read-only; unarchive it first."
             raise ProjectArchived(message)
+
+
+def acting_role(actor: Actor, project_id: UUID, role: ProjectRole | None) -> ProjectRole | None:
+    """As what somebody whose membership says `role` acts in the project.
+
+    An instance admin acts as owner, and nobody in a project that the token is narrowed away from.
+    """
+    if not actor.reaches(project_id):
+        return None
+    return ProjectRole.OWNER if actor.is_admin else role
 
 
 def require_role(role: ProjectRole | None, needed: ProjectRole) -> None:

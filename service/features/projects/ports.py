@@ -49,7 +49,7 @@ class Projects(Protocol):
         ...
 
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
-        """The actor's role, its row locked against removal; an instance admin acts as owner."""
+        """As what the actor acts (see `acting_role`), the membership's row locked against removal."""
         ...
 
     async def add(self, project_id: UUID, key: str, name: str, description: str | None, now: datetime) -> bool:

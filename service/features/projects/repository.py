@@ -10,7 +10,7 @@ from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.lists import Condition, Key, ListStatements, like
-from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState
+from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState, acting_role
 from service.features.projects.ports import ProjectFilter, Projects
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.kernel.paging import Slice, Window
@@ -52,6 +52,11 @@ def _caller(actor: Actor, *, must_belong: bool) -> Condition:
     if must_belong:
         return Condition("member", lambda user: QueryString("{} IS NOT NULL", _my_role(user)), actor.id)
     return Condition("anyone", lambda user: QueryString("{}::uuid IS NOT NULL", user), actor.id)
+
+
+def _within(project_ids: Iterable[UUID]) -> Condition:
+    # Of tokens that are narrowed only: sessions have a statement without it.
+    return Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _P.id, ids), list(project_ids))
 
 
 _ALIVE = Condition("alive", lambda _: QueryString("{} IS NULL", _P.deleted_at), None)
@@ -146,13 +151,15 @@ class PiccoloProjects(Projects):
         if row is None:
             raise ProjectNotFound
         project = _project(row)
-        if project.my_role is None and not actor.is_admin:
+        if acting_role(actor, project.id, project.my_role) is None:
             raise ProjectNotFound
         return project
 
     async def page(self, actor: Actor, wanted: ProjectFilter, window: Window) -> Slice[Project]:
         """See ports.Projects."""
         conditions = [_caller(actor, must_belong=wanted.mine or not actor.is_admin), _ALIVE]
+        if actor.project_ids is not None:
+            conditions.append(_within(actor.project_ids))
         if not wanted.archived:
             conditions.append(_UNARCHIVED)
         if wanted.search:
@@ -169,8 +176,8 @@ class PiccoloProjects(Projects):
 
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""
-        if actor.is_admin:
-            return ProjectRole.OWNER
+        if actor.is_admin or not actor.reaches(project_id):
+            return acting_role(actor, project_id, None)
         row = await self._database.fetch_row(LOCK_ROLE, project_id, actor.id)
         return ProjectRole(row[0]) if row else None
 

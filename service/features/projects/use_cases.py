@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.features.projects.domain import KeyTaken, ProjectRole, keys_for, require_role
+from service.features.projects.domain import KeyTaken, ProjectRole, TokenNarrowed, keys_for, require_role
 from service.features.projects.events import (
     MemberAdded,
     ProjectArchivedEvent,
@@ -41,8 +41,12 @@ class ProjectWrites:
         """Create a project that the actor owns.
 
         Raises:
+            TokenNarrowed: the actor's token is narrowed to other projects.
             KeyTaken: another project has the key that was asked for.
         """
+        if actor.project_ids is not None:
+            message = "This token is narrowed to some projects and could not see a new one; use one for all projects, or log in."
+            raise TokenNarrowed(message)
 
         async def work() -> Project:
             now = self._clock.now()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectRole
+from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectRole, acting_role
 from service.features.tasks.bulk_domain import Changing, Numbered, Outcome, TaskResult, bad_ids, below
 from service.features.tasks.domain import MAX_DEPTH, PersonRef, Placed, Status, created, status_from
 from service.features.tasks.use_cases import alteration, alterations, creation
@@ -156,10 +156,8 @@ def _result(row: Changing) -> TaskResult:
 
 
 def _role(actor: Actor, project_id: UUID, insiders: Mapping[tuple[UUID, UUID], Insider]) -> ProjectRole | None:
-    if actor.is_admin:
-        return ProjectRole.OWNER
     insider = insiders.get((project_id, actor.id))
-    return insider.role if insider else None
+    return acting_role(actor, project_id, insider.role if insider else None)
 
 
 def _require_member(actor: Actor, project: ProjectState | ProjectRef, insiders: Mapping[tuple[UUID, UUID], Insider]) -> None:

@@ -69,6 +69,9 @@ LIST = ListStatements(
 def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
     """The filters of a list, visibility first."""
     found = [] if actor.is_admin else [Condition("visible", _belongs, actor.id)]
+    if actor.project_ids is not None:
+        # Of tokens that are narrowed only: sessions have a statement without it.
+        found.append(Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _T.project, ids), [*actor.project_ids]))
     found += [
         Condition(name, build, value)
         for name, build, value in (

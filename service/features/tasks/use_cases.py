@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.features.projects.domain import ProjectArchived, ProjectNotFound, ProjectRole, require_role
+from service.features.projects.domain import ProjectArchived, ProjectNotFound, ProjectRole, acting_role, require_role
 from service.features.tasks.domain import (
     PersonRef,
     Placed,
@@ -133,10 +133,8 @@ class TaskWrites:
 
     async def _insiders(self, actor: Actor, project_id: UUID, assignee_id: UUID | None) -> Mapping[UUID, Insider]:
         insiders = await self._tasks.lock_members(project_id, sorted({actor.id, assignee_id or actor.id}))
-        role = ProjectRole.OWNER if actor.is_admin else None
-        if actor.id in insiders and role is None:
-            role = insiders[actor.id].role
-        require_role(role, ProjectRole.MEMBER)
+        own = insiders.get(actor.id)
+        require_role(acting_role(actor, project_id, own.role if own else None), ProjectRole.MEMBER)
         if assignee_id is not None and assignee_id not in insiders:
             raise invalid("/assignee_id", "not_a_member", "The assignee does not belong to the project; invite them first.")
         return insiders

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from service.features.projects.domain import (
     KEY_PATTERN,
@@ -14,10 +16,12 @@ from service.features.projects.domain import (
     ProjectArchived,
     ProjectNotFound,
     ProjectRole,
+    acting_role,
     keys_for,
     require_role,
 )
 from tests.support.factories import SOME_DAY, ProjectStateFactory
+from tests.support.fakes import an_actor
 
 VIEWER, MEMBER, MAINTAINER, OWNER = ProjectRole
 
@@ -90,3 +94,19 @@ def test_every_key_made_of_any_name_is_one_that_a_client_could_have_chosen(name:
 def test_the_last_of_the_keys_made_is_no_longer_than_a_key_may_be() -> None:
     keys = list(keys_for("a b c d e f g h i"))
     assert (len(keys), keys[-1]) == (9_999, "ABCDEF9999")
+
+
+WEB, OTHER = UUID(int=1), UUID(int=2)
+
+
+@pytest.mark.parametrize("role", [None, VIEWER, OWNER])
+def test_a_member_acts_by_the_role_and_an_admin_as_owner(role: ProjectRole | None) -> None:
+    assert acting_role(an_actor(), WEB, role) is role
+    assert acting_role(an_actor(is_admin=True), WEB, role) is OWNER
+
+
+@pytest.mark.parametrize("is_admin", [True, False])
+def test_who_is_narrowed_to_another_project_acts_as_nobody(*, is_admin: bool) -> None:
+    narrowed = replace(an_actor(is_admin=is_admin), project_ids=frozenset({OTHER}))
+    assert acting_role(narrowed, WEB, OWNER) is None
+    assert acting_role(narrowed, OTHER, OWNER) is OWNER

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from service.features.projects.domain import (
     InsufficientRole,
@@ -14,6 +15,7 @@ from service.features.projects.domain import (
     ProjectNotFound,
     ProjectRole,
     ProjectState,
+    TokenNarrowed,
 )
 from service.features.projects.use_cases import ProjectWrites
 from service.kernel.actor import Actor
@@ -217,3 +219,17 @@ async def test_an_instance_admin_acts_as_owner_without_belonging(house: House, w
 async def test_an_unarchive_by_an_admin_shows_no_role(house: House) -> None:
     state = house.a_project(archived_at=SOME_DAY)
     assert (await house.writes.unarchive(ADMIN, state.key)).my_role is None
+
+
+async def test_who_is_narrowed_to_some_projects_creates_none(house: House) -> None:
+    web = house.a_project()
+    with pytest.raises(TokenNarrowed, match="narrowed"):
+        await house.writes.create(replace(OWNER, project_ids=frozenset({web.id})), "New", None, None)
+    assert list(house.projects.rows) == [web.id]
+
+
+async def test_who_is_narrowed_to_other_projects_finds_none(house: House) -> None:
+    web = house.a_project()
+    with pytest.raises(ProjectNotFound):
+        await house.writes.update(replace(OWNER, project_ids=frozenset()), web.key, {"name": "Mine"})
+    assert house.untouched()
