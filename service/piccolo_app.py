@@ -5,6 +5,7 @@ from piccolo.conf.apps import AppConfig
 from service.adapters.database.migrations import APP_NAME, FOLDER
 from service.adapters.outbox import AuditRow, DeliveryRow, EpochRow, EventRow
 from service.features.accounts.tables import OneTimeTokenRow, UserRow
+from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.sessions.tables import SessionRow
 from service.features.tasks.tables import TaskRow
@@ -17,6 +18,7 @@ TABLES = [
     UserRow,
     OneTimeTokenRow,
     SessionRow,
+    PersonalTokenRow,
     ProjectRow,
     MembershipRow,
     TaskRow,

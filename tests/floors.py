@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-AUTH_AND_AUDIT = r"service/(features/(sessions|audit)/.*|http/requests|adapters/(tokens|key_file|key_ring|passwords))\.py"
+AUTH_AND_AUDIT = (
+    r"service/(features/(sessions|personal_tokens|audit)/.*|http/requests|adapters/(tokens|key_file|key_ring|passwords))\.py"
+)
 
 # Every module of a feature that is of no other layer: use_cases.py, and those that are named for their topic.
 USE_CASES = (

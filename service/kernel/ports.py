@@ -87,9 +87,9 @@ class Authenticator(Protocol):
     """Finds out who stands behind a token."""
 
     async def authenticate(self, token: str, trace: Trace) -> Actor:
-        """The actor of a live session.
+        """The actor of a live session, or of a good personal access token.
 
         Raises:
-            Unauthenticated: the token is wrong, expired or revoked, or its session or user is gone.
+            Unauthenticated: the token is wrong, expired or revoked, or what it stands for is gone.
         """
         ...

@@ -26,6 +26,7 @@ class FakeUsers(Users):
         self.addresses: dict[str, UUID] = {}
         self.hashes: dict[UUID, str | None] = {}
         self.sessions_ended_at: dict[UUID, datetime] = {}
+        self.tokens_revoked_at: dict[UUID, datetime] = {}
 
     async def whole(self, user_id: UUID) -> User:
         user = self.users.get(user_id)
@@ -71,6 +72,9 @@ class FakeUsers(Users):
 
     async def end_sessions(self, user_id: UUID, now: datetime) -> None:
         self.sessions_ended_at[user_id] = now
+
+    async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
+        self.tokens_revoked_at[user_id] = now
 
     async def credentials(self, canonical_email: str) -> Credentials | None:
         user_id = self.addresses.get(canonical_email)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,13 @@ async def an_admin(api: Api, connection: asyncpg.Connection[Any]) -> Api:
     admin = await a_user(api, "Root")
     await connection.execute("UPDATE users SET role = 'admin' WHERE id = $1::uuid", admin.user["id"])
     return admin
+
+
+async def a_personal_token(person: Api, *scopes: str, **fields: Any) -> Api:
+    """The same person, by a personal access token with these scopes."""
+    expires_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    wish = {"password": PASSWORD, "name": "Nightly report", "scopes": scopes, "expires_at": expires_at, **fields}
+    return person.as_user(made(await person.post("/auth/tokens", wish))["token"], person.user)
 
 
 async def a_project(owner: Api, **fields: Any) -> dict[str, Any]:

@@ -8,15 +8,16 @@ from uuid import UUID
 
 from service.features.sessions.domain import Holder, LiveSession, Presented, Session, SessionNotFound
 from service.features.sessions.ports import AccessTokens, Sessions
+from service.kernel.actor import Actor, Trace
 from service.kernel.errors import Unauthenticated
 from service.kernel.paging import Slice, Window
+from service.kernel.ports import Authenticator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from service.features.sessions.refresh_tokens import RefreshToken
-    from service.kernel.actor import Actor
 
 
 class FakeSessions(Sessions):
@@ -128,3 +129,10 @@ class FakeAccessTokens(AccessTokens):
 
     def public_keys(self, now: datetime) -> Sequence[tuple[str, bytes]]:
         return [(now.isoformat(), key) for key in self.keys]
+
+
+class FakeAuthenticator(Authenticator):
+    """Knows every token, and nobody behind it but a kind."""
+
+    async def authenticate(self, token: str, trace: Trace) -> Actor:
+        return Actor("token", trace)

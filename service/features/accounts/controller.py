@@ -93,7 +93,7 @@ class RegistrationController(Controller):
     async def confirm_password_reset(
         self, data: JSONBody[PasswordConfirmation], request: ApiRequest, password_links: Injected[PasswordLinks]
     ) -> Message:
-        """Set a password by a one-time token; ends every session of the account, and starts none."""
+        """Set a password by a one-time token; ends every session and personal token of the account, and starts none."""
         await password_links.confirm(request.actor, data.token, data.new_password)
         return Message("The password is set; log in with it.")
 
@@ -125,6 +125,7 @@ class UserController(Controller):
         """Read your own account."""
         return await users.whole(request.actor.id)
 
+    # There is no users:write: a token made for tasks must not rename its owner, so a profile takes a session or the widest scope.
     @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,))
     async def update_me(self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]) -> UserResponse:
         """Change your name, time zone or locale; what the body leaves out stays as it is."""

@@ -86,6 +86,10 @@ class Users(Protocol):
         """End every session of the account, from the next request on."""
         ...
 
+    async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
+        """Revoke every personal access token of the account, from the next request on."""
+        ...
+
     async def credentials(self, canonical_email: str) -> Credentials | None:
         """What a login with this address is checked against."""
         ...

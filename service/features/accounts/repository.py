@@ -43,18 +43,21 @@ def _select(columns: Sequence[Any]) -> Select[Any]:
     return UserRow.select(*columns).where(UserRow.deleted_at.is_null())
 
 
-def _visible(caller: Param) -> QueryString:
+def _visible(caller: Param, within: Param | None = None) -> QueryString:
     # Membership belongs to the feature above, which imports this one, so its tables go by their names here.
     return QueryString(
         "{} IN (SELECT {}::uuid UNION ALL SELECT theirs.user_id FROM memberships mine "
         "JOIN memberships theirs ON theirs.project_id = mine.project_id "
-        "JOIN projects shared ON shared.id = mine.project_id AND shared.deleted_at IS NULL WHERE mine.user_id = {})",
-        _U.id, caller, caller,
+        "JOIN projects shared ON shared.id = mine.project_id AND shared.deleted_at IS NULL WHERE mine.user_id = {}"
+        # Through a token that is narrowed, only people of its projects.
+        + (" AND mine.project_id = ANY({}::uuid[]))" if within else ")"),
+        _U.id, caller, caller, *([within] if within else ()),
     )  # fmt: skip
 
 
 FIND = Statement(lambda: _select(_WHOLE).where(_U.id == Param(1)))
 FIND_PUBLIC = Statement(lambda: _select(_PUBLIC).where(_U.id == Param(1)).where(_visible(Param(2))))
+FIND_PUBLIC_WITHIN = Statement(lambda: _select(_PUBLIC).where(_U.id == Param(1)).where(_visible(Param(2), Param(3))))
 
 _SORT = {
     "created_at": Key(_U.created_at, datetime),
@@ -107,9 +110,15 @@ def _change() -> QueryString:
 
 CHANGE = Statement(_change)
 
-# Sessions belong to the feature above, but must end in the very transaction that sets a password or a role.
+# Sessions and tokens belong to features above, but must end in the very transaction that sets a password or a role.
 END_SESSIONS = Statement(
     lambda: QueryString("UPDATE sessions SET ended_at = {} WHERE user_id = {} AND ended_at IS NULL", Param(2), Param(1))
+)
+
+REVOKE_TOKENS = Statement(
+    lambda: QueryString(
+        "UPDATE personal_tokens SET revoked_at = {} WHERE user_id = {} AND revoked_at IS NULL", Param(2), Param(1)
+    )
 )
 
 CREDENTIALS = Statement(lambda: _select((_U.id, _U.password_hash, _U.is_active)).where(_U.canonical_email == Param(1)))
@@ -149,7 +158,10 @@ class PiccoloUsers(Users):
             raise UserNotFound
         if actor.is_admin or user_id == actor.user_id:
             return await self.whole(user_id)
-        row = await self._database.fetch_row(FIND_PUBLIC, user_id, actor.id)
+        if actor.project_ids is None:
+            row = await self._database.fetch_row(FIND_PUBLIC, user_id, actor.id)
+        else:
+            row = await self._database.fetch_row(FIND_PUBLIC_WITHIN, user_id, actor.id, list(actor.project_ids))
         if row is None:
             raise UserNotFound
         return PublicUser(*row)
@@ -157,6 +169,8 @@ class PiccoloUsers(Users):
     async def page(self, actor: Actor, wanted: UserFilter, window: Window) -> Slice[User | PublicUser]:
         """See ports.Users."""
         conditions = [] if actor.is_admin else [Condition("visible", _visible, actor.id)]
+        if actor.project_ids is not None and not actor.is_admin:
+            conditions.append(Condition("within", lambda ids: _visible(Param(1), ids), list(actor.project_ids)))
         if wanted.search:
             conditions.append(Condition("search", _matches, like(wanted.search)))
         if wanted.role is not None:
@@ -210,6 +224,10 @@ class PiccoloUsers(Users):
     async def end_sessions(self, user_id: UUID, now: datetime) -> None:
         """See ports.Users."""
         await self._database.fetch(END_SESSIONS, user_id, now)
+
+    async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
+        """See ports.Users."""
+        await self._database.fetch(REVOKE_TOKENS, user_id, now)
 
     async def credentials(self, canonical_email: str) -> Credentials | None:
         """See ports.Users."""

@@ -116,7 +116,7 @@ class PasswordLinks:
         self._rules = rules
 
     async def confirm(self, actor: Actor, token: str, new_password: str) -> None:
-        """Set the password of the token's owner; ends all sessions, voids all links, verifies the address.
+        """Set the password of the token's owner; ends all sessions, revokes personal tokens, voids links, verifies the address.
 
         Raises:
             InvalidToken: the token was never issued, is used, or is too old.
@@ -138,6 +138,7 @@ class PasswordLinks:
                 raise _unusable()
             await self._tokens.void(state.id)
             await kit.users.end_sessions(state.id, now)
+            await kit.users.revoke_tokens(state.id, now)
             changes = {"password_hash": hashed, "email_verified_at": state.email_verified_at or now}
             await apply_changes(kit, actor, state, changes, PasswordSet)
 
@@ -156,7 +157,7 @@ class Administrators:
     async def create(self, actor: Actor, email: str, *, promote: bool) -> str:
         """A link by which an admin sets a password; for an address without an account, one is made.
 
-        `promote` is what an existing account needs: its sessions and its password end, and it is active again.
+        `promote` is what an existing account needs: its sessions, personal tokens and password end, and it is active again.
 
         Raises:
             Invalid: that is no e-mail address.
@@ -187,6 +188,7 @@ class Administrators:
             message = f"{state.email} has an account; say --promote to end its sessions and make it an admin's."
             raise EmailTaken(message)
         await self._kit.users.end_sessions(state.id, now)
+        await self._kit.users.revoke_tokens(state.id, now)
         # Whoever registered the address first may not be its owner: only the link's reader sets the password.
         wanted = {"role": Role.ADMIN, "is_active": True, "password_hash": None}
         await apply_changes(self._kit, actor, state, wanted, AdminAppointed)

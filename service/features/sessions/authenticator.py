@@ -1,10 +1,11 @@
-"""Finds the actor behind an access token, anew on every request."""
+"""Finds the actor behind a token, anew on every request."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from service.features.accounts.domain import Role
+from service.features.personal_tokens.domain import PREFIX
 from service.features.sessions.domain import SessionEnded
 from service.kernel.actor import Actor, Trace
 from service.kernel.ports import Authenticator
@@ -15,20 +16,23 @@ if TYPE_CHECKING:
 
 
 class SessionAuthenticator(Authenticator):
-    """Fills the kernel's Authenticator with sessions."""
+    """Fills the kernel's Authenticator with sessions, and passes personal access tokens on."""
 
-    def __init__(self, access_tokens: AccessTokens, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, access_tokens: AccessTokens, sessions: Sessions, clock: Clock, personal_tokens: Authenticator) -> None:
         self._access_tokens = access_tokens
         self._sessions = sessions
         self._clock = clock
+        self._personal_tokens = personal_tokens
 
     async def authenticate(self, token: str, trace: Trace) -> Actor:
-        """The actor of a live session.
+        """The actor of a live session, or of a good personal access token.
 
         Raises:
-            Unauthenticated: the token is wrong or too old.
+            Unauthenticated: the token is wrong, too old or revoked.
             SessionEnded: its session has ended, or its account is deactivated or gone.
         """
+        if token.startswith(PREFIX):
+            return await self._personal_tokens.authenticate(token, trace)
         now = self._clock.now()
         claims = self._access_tokens.verify(token, now)
         holder = await self._sessions.holder(claims.session_id, claims.user_id, now)

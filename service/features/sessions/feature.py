@@ -12,6 +12,7 @@ from service.features.sessions.controller import SessionController
 from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.repository import PiccoloSessions
 from service.features.sessions.use_cases import Kit, Logins, Logouts, PublicKeys
+from service.kernel.ports import Authenticator
 from service.wiring import Feature, Job
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     kit = Kit(
         ports.database, users, sessions, ports.passwords, ports.access_tokens, ports.outbox, ports.clock, ports.ids
     )  # fmt: skip
+    personal_tokens = provided["personal_token_authenticator", Authenticator]  # type: ignore[type-abstract]
     lifetimes = ports.settings.sessions
     return {
-        "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock),
+        "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock, personal_tokens),
         "sessions": sessions,
         "logins": Logins(kit, lifetimes.lifetime, lifetimes.idle_lifetime),
         "logouts": Logouts(kit, provided["reauthentication", Reauthentication]),

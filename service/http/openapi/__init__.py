@@ -63,7 +63,7 @@ def describe(app: Litestar, public_url: str) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The access token of a login or refresh.",
+                    "description": "The access token of a login or refresh, or a personal access token (`wl_pat_…`).",
                 }
             },
         },

@@ -157,6 +157,7 @@ async def test_a_link_sets_the_password_and_verifies_the_address(scene: Scene) -
     assert scene.users.hashes == {user.id: f"new:{GOOD}"}
     assert (scene.only_user.email_verified_at, scene.only_user.version) == (now, 2)
     assert scene.users.sessions_ended_at == {user.id: now}
+    assert scene.users.tokens_revoked_at == {user.id: now}
     (event,) = scene.outbox.events
     assert (event.type, event.changes) == ("user.password_set", {"email_verified_at": Change(None, now)})
 
@@ -240,11 +241,12 @@ async def test_an_existing_account_is_left_alone_unless_promotion_is_said(scene:
 
 
 @pytest.mark.parametrize("fields", [{}, {"is_active": False}, {"role": Role.ADMIN}])
-async def test_promotion_ends_sessions_and_makes_an_active_admin(scene: Scene, fields: dict[str, Any]) -> None:
+async def test_promotion_ends_sessions_and_tokens_and_makes_an_active_admin(scene: Scene, fields: dict[str, Any]) -> None:
     user = scene.ann(**fields)
     await scene.administrators.create(OPERATOR, "ann@example.com", promote=True)
     assert (scene.only_user.role, scene.only_user.is_active) == (Role.ADMIN, True)
     assert scene.users.sessions_ended_at == {user.id: scene.clock.now()}
+    assert scene.users.tokens_revoked_at == {user.id: scene.clock.now()}
     assert scene.tokens.tokens.keys() == {"secret"}
     expected = {name: Change(getattr(user, name), getattr(scene.only_user, name)) for name in ("role", "is_active")}
     told = [event.changes for event in scene.outbox.events if event.type == "user.admin_appointed"]

@@ -19,7 +19,7 @@ from service.kernel.actor import Actor, Trace
 from service.kernel.errors import Unauthenticated
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
-from tests.support.sessions import FakeAccessTokens, FakeSessions
+from tests.support.sessions import FakeAccessTokens, FakeAuthenticator, FakeSessions
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,8 @@ class Scene:
         )  # fmt: skip
         self.logins = Logins(self.kit, timedelta(days=30), timedelta(days=14))
         self.logouts = Logouts(self.kit, Reauthentication(self.kit.users, self.kit.passwords))
-        self.authenticator = SessionAuthenticator(self.access_tokens, self.sessions, self.clock)
+        self.personal_tokens = FakeAuthenticator()
+        self.authenticator = SessionAuthenticator(self.access_tokens, self.sessions, self.clock, self.personal_tokens)
 
     async def log_in(self) -> Actor:
         """The account's owner, in a new session."""
@@ -240,3 +241,9 @@ async def test_a_wrong_token_is_refused_before_storage_is_asked(scene: Scene, mo
     monkeypatch.setattr(scene.sessions, "holder", None)
     with pytest.raises(Unauthenticated):
         await scene.authenticator.authenticate("wrong", Trace("request-0005"))
+
+
+async def test_a_personal_token_is_left_to_those_who_know_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(FakeAccessTokens, "verify")
+    actor = await scene.authenticator.authenticate("wl_pat_whatever", STRANGER.trace)
+    assert (actor.kind, actor.trace) == ("token", STRANGER.trace)

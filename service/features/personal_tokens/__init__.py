@@ -1,0 +1,1 @@
+"""Personal access tokens: what scripts and other programs sign in with on a person's behalf."""
