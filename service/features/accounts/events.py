@@ -7,57 +7,67 @@ class UserRegistered(Event, frozen=True):
     """An account was made, by its owner or for one; `data` holds its role."""
 
     type = "user.registered"
+    audited = True
 
 
 class UserInvited(Event, frozen=True):
     """An admin made an account, whose owner is mailed a link that sets its password; `data` holds its role."""
 
     type = "user.invited"
+    audited = True
 
 
 class UserUpdated(Event, frozen=True):
     """Fields of an account changed."""
 
     type = "user.updated"
+    audited = True
 
 
 class VerificationRequested(Event, frozen=True):
     """The owner of an unverified address asked for another mail."""
 
     type = "user.verification_requested"
+    audited = True
 
 
 class EmailVerified(Event, frozen=True):
     """The owner opened a link that was mailed to the address."""
 
     type = "user.email_verified"
+    audited = True
 
 
 class PasswordSet(Event, frozen=True):
     """The owner set a password by a one-time link; all sessions ended."""
 
     type = "user.password_set"
+    audited = True
 
 
 class AdminAppointed(Event, frozen=True):
     """The operator made an account an admin's; all its sessions ended."""
 
     type = "user.admin_appointed"
+    audited = True
 
 
 class UserActivated(Event, frozen=True):
     """An admin made an account usable again."""
 
     type = "user.activated"
+    audited = True
 
 
 class UserDeactivated(Event, frozen=True):
     """An admin made an account unusable; all its sessions ended."""
 
     type = "user.deactivated"
+    audited = True
 
 
 class UserRoleChanged(Event, frozen=True):
     """An admin gave an account another role on the instance."""
 
     type = "user.role_changed"
+    audited = True
