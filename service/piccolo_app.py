@@ -4,7 +4,7 @@ from piccolo.conf.apps import AppConfig
 
 from service.adapters.database.migrations import APP_NAME, FOLDER
 from service.adapters.outbox import AuditRow, DeliveryRow, EpochRow, EventRow
-from service.features.accounts.tables import OneTimeTokenRow, UserRow
+from service.features.accounts.tables import DeviceTokenRow, LoginThrottleRow, OneTimeTokenRow, UserRow
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.sessions.tables import SessionRow
@@ -17,6 +17,8 @@ TABLES = [
     AuditRow,
     UserRow,
     OneTimeTokenRow,
+    LoginThrottleRow,
+    DeviceTokenRow,
     SessionRow,
     PersonalTokenRow,
     ProjectRow,

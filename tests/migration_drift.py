@@ -82,6 +82,8 @@ def _declared(columns: Iterable[Column]) -> Shape:
 
 
 def _postgres_name(piccolo_type: str) -> str:
+    if piccolo_type.endswith("[]"):
+        return _postgres_name(piccolo_type.removesuffix("[]")) + "[]"
     base, parenthesis, length = piccolo_type.lower().partition("(")
     return _POSTGRES_NAMES.get(base, base) + parenthesis + length
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from service.features.accounts.addresses import canonical_email
 from service.features.accounts.domain import Role, UserNotFound, require_admin, require_another_admin
-from service.features.accounts.events import UserActivated, UserDeactivated, UserRoleChanged
+from service.features.accounts.events import UserActivated, UserDeactivated, UserRoleChanged, UserUnlocked
 from service.features.accounts.use_cases import apply_changes
 from service.kernel.text import parse_id
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from service.features.accounts.domain import User
+    from service.features.accounts.throttling import LoginThrottle
     from service.features.accounts.use_cases import Kit
     from service.kernel.actor import Actor
     from service.kernel.events import Event
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 class UserAdministration:
     """Each decision is made on the locked rows of all active admins, so that together they never leave none."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, throttle: LoginThrottle) -> None:
         self._kit = kit
+        self._throttle = throttle
 
     async def activate(self, actor: Actor, reference: str) -> User:
         """Let somebody log in again; an account that is active stays as it is.
@@ -54,6 +57,28 @@ class UserAdministration:
             LastAdmin: it is the only active admin, and would be none.
         """
         return await self._decide(actor, reference, {"role": role}, UserRoleChanged)
+
+    async def unlock(self, actor: Actor, reference: str) -> User:
+        """Let an address be tried again after too many wrong passwords; one that is not locked only starts counting anew.
+
+        Raises:
+            UserNotFound: there is no such account.
+            Forbidden: the actor is no admin any more.
+        """
+        user_id = parse_id(reference)
+        if user_id is None:
+            raise UserNotFound
+        kit = self._kit
+
+        async def work() -> User:
+            state, admins = await kit.users.lock_with_admins(user_id)
+            require_admin(actor.user_id, admins)
+            _, canonical = canonical_email(state.email)
+            if await self._throttle.lift(canonical):
+                await kit.outbox.publish(actor, UserUnlocked(subject_id=state.id, subject_version=state.version))
+            return await kit.users.whole(user_id)
+
+        return await kit.unit_of_work.run(work)
 
     async def _decide(self, actor: Actor, reference: str, wanted: Mapping[str, Any], event: type[Event]) -> User:
         user_id = parse_id(reference)

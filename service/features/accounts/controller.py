@@ -166,6 +166,13 @@ class UserAdministrationController(Controller):
         """End all sessions of somebody at once, and refuse further logins; the account and what it wrote stay."""
         return await user_administration.deactivate(request.actor, user)
 
+    @post("/{user:str}/unlock", ADMINS, raises=(UserNotFound,), status_code=200)
+    async def unlock_user(
+        self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
+    ) -> UserResponse:
+        """Let somebody try to log in again whose address is locked after too many wrong passwords."""
+        return await user_administration.unlock(request.actor, user)
+
     @put("/{user:str}/role", ADMINS, raises=(UserNotFound, LastAdmin))
     async def set_user_role(
         self,

@@ -71,3 +71,17 @@ class UserRoleChanged(Event, frozen=True):
 
     type = "user.role_changed"
     audited = True
+
+
+class UserLocked(Event, frozen=True):
+    """The account's address was locked after too many wrong passwords or codes; `data` holds until when."""
+
+    type = "user.locked"
+    audited = True
+
+
+class UserUnlocked(Event, frozen=True):
+    """An admin lifted the lock of an account's address before its time."""
+
+    type = "user.unlocked"
+    audited = True

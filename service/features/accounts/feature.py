@@ -10,9 +10,12 @@ from service.adapters.tokens import new_secret
 from service.features.accounts.administration import UserAdministration
 from service.features.accounts.controller import RegistrationController, UserAdministrationController, UserController
 from service.features.accounts.invitations import UserInvitations
+from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
+from service.features.accounts.throttle_repository import PiccoloDeviceTokens, PiccoloThrottles
+from service.features.accounts.throttling import LoginThrottle, ThrottleKit
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
 from service.features.accounts.verification import EmailVerification
 from service.wiring import Feature, Job
@@ -28,22 +31,31 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     kit = _kit(ports)
     tokens = PiccoloOneTimeTokens(ports.database)
     rules = PasswordRules(ports.settings.passwords.min_length, common_passwords())
+    throttle = _throttle(ports)
+    checks = PasswordChecks(kit.users, ports.passwords, throttle)
     is_open = ports.settings.registration == "open"
     return {
         "users": kit.users,
-        "reauthentication": Reauthentication(kit.users, ports.passwords),
+        "reauthentication": Reauthentication(kit.users, checks, throttle),
+        "login_throttle": throttle,
+        "password_checks": checks,
         "user_writes": UserWrites(kit, ports.passwords, rules, registration_is_open=is_open),
-        "password_links": PasswordLinks(kit, tokens, ports.passwords, rules),
+        "password_links": PasswordLinks(kit, tokens, ports.passwords, rules, throttle),
         "email_verification": EmailVerification(kit, tokens, new_secret),
         "user_invitations": UserInvitations(kit, tokens, new_secret),
-        "user_administration": UserAdministration(kit),
+        "user_administration": UserAdministration(kit, throttle),
     }
 
 
-def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
+def jobs(ports: Ports, provided: Provided) -> Sequence[Job]:
     """What the worker does for accounts."""
     tokens = PiccoloOneTimeTokens(ports.database)
-    return (Job("prune_one_time_tokens", timedelta(hours=1), lambda: tokens.prune(ports.clock.now())),)
+    throttle = provided["login_throttle", LoginThrottle]
+    return (
+        Job("prune_one_time_tokens", timedelta(hours=1), lambda: tokens.prune(ports.clock.now())),
+        Job("prune_logins", timedelta(hours=1), throttle.prune),
+        Job("announce_locks", timedelta(seconds=5), throttle.announce_locks),
+    )
 
 
 def administrators(ports: Ports) -> Administrators:
@@ -53,6 +65,16 @@ def administrators(ports: Ports) -> Administrators:
 
 def _kit(ports: Ports) -> Kit:
     return Kit(ports.database, PiccoloUsers(ports.database), ports.outbox, ports.clock, ports.ids)
+
+
+def _throttle(ports: Ports) -> LoginThrottle:
+    database = ports.database
+    kit = ThrottleKit(
+        database, PiccoloUsers(database), PiccoloThrottles(database), PiccoloDeviceTokens(database), ports.vault, ports.outbox,
+        ports.clock, ports.ids, new_secret,
+    )  # fmt: skip
+    # 5 s, unless the queue for the hashing is set longer: a try must not lose its place while it waits there.
+    return LoginThrottle(kit, timedelta(seconds=max(3.0, ports.settings.passwords.queue_seconds) + 2))
 
 
 FEATURE = Feature("accounts", (RegistrationController, UserController, UserAdministrationController), provide, jobs)

@@ -6,37 +6,43 @@ from typing import TYPE_CHECKING
 
 from service.features.accounts.addresses import canonical_email
 from service.features.accounts.domain import PasswordRequired
-from service.features.accounts.password_rules import normalized
+from service.features.accounts.throttle_domain import LOCKED_DETAIL, Locked
 
 if TYPE_CHECKING:
     from service.features.accounts.domain import Credentials
-    from service.features.accounts.ports import Passwords, Users
+    from service.features.accounts.password_checks import PasswordChecks
+    from service.features.accounts.ports import Users
+    from service.features.accounts.throttling import LoginThrottle
     from service.kernel.actor import Actor
 
 
 class Reauthentication:
     """Verifying the password of the actor's own account; slow, so never inside a unit of work."""
 
-    def __init__(self, users: Users, passwords: Passwords) -> None:
+    def __init__(self, users: Users, checks: PasswordChecks, throttle: LoginThrottle) -> None:
         self._users = users
-        self._passwords = passwords
+        self._checks = checks
+        self._throttle = throttle
 
     async def confirm(self, actor: Actor, password: str | None) -> Credentials:
         """What was verified; whoever acts on it holds it in the unit of work (`hold`), since it may have changed meanwhile.
 
+        A wrong password counts among the failed logins of the account's address, a missing one does not.
+
         Raises:
-            PasswordRequired: the password is missing or wrong.
+            PasswordRequired: the password is missing or wrong, or the address is locked.
             Unavailable: too many passwords wait to be hashed.
         """
         if password is None:
             raise PasswordRequired(EXPECTED)
         _, canonical = canonical_email(actor.email or "")
-        known = await self._users.credentials(canonical)
-        right = await self._passwords.verify(known.password_hash if known else None, normalized(password))
-        # The address may be another person's by now.
-        if known is None or known.user_id != actor.id or not right:
+        checked = await self._checks.check(actor, canonical, password, reason=PasswordRequired.code, owner=actor.id)
+        if isinstance(checked, Locked):
+            raise PasswordRequired(LOCKED_DETAIL, retry_after=checked.retry_after)
+        if checked is None:
             raise PasswordRequired(EXPECTED)
-        return known
+        await self._throttle.succeed(checked.attempt)
+        return checked.credentials
 
     async def hold(self, confirmed: Credentials) -> None:
         """In the unit of work: keep the account and its password as they were confirmed, until it ends.

@@ -1,6 +1,6 @@
 """How accounts are stored."""
 
-from piccolo.columns import JSONB, UUID, Boolean, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Array, Boolean, Bytea, ForeignKey, Integer, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -37,4 +37,31 @@ class OneTimeTokenRow(Table, tablename="one_time_tokens", db=ENGINE):
     user_id = ForeignKey(UserRow, on_delete=OnDelete.cascade, null=False, default=None, index=True)
     purpose = Text(default=None)
     created_at = Timestamptz(default=None)
+    expires_at = Timestamptz(default=None)
+
+
+class LoginThrottleRow(Table, tablename="login_throttles", db=ENGINE):
+    """Recent tries at the password or code of one address, or of one known device with it; of addresses, keyed digests only."""
+
+    key = Bytea(primary_key=True, default=None)
+    address = Bytea(default=None, index=True)
+    failed_at = Array(base_column=Timestamptz(), default=None)
+    # When each try that is being checked gives up its place.
+    pending = Array(base_column=Timestamptz(), default=None)
+    locks = Integer(default=0)
+    last_failed_at = Timestamptz(null=True, default=None)
+    locked_until = Timestamptz(null=True, default=None)
+    # The account that is still to be told of the lock.
+    notify = UUID(null=True, default=None)
+    touched_at = Timestamptz(default=None)
+
+
+class DeviceTokenRow(Table, tablename="device_tokens", db=ENGINE):
+    """A device that somebody has logged in from with one address, known again by a token of which only the hash is here."""
+
+    id = UUID(primary_key=True, default=None)
+    token_hash = Text(default=None, unique=True)
+    address = Bytea(default=None, index=True)
+    created_at = Timestamptz(default=None)
+    last_used_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None)

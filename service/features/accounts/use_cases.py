@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from service.features.accounts.password_rules import PasswordRules
     from service.features.accounts.ports import OneTimeTokens, Passwords, Users
+    from service.features.accounts.throttling import LoginThrottle
     from service.kernel.actor import Actor
     from service.kernel.events import Event
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -109,14 +110,17 @@ class UserWrites:
 class PasswordLinks:
     """Setting a password by a one-time token."""
 
-    def __init__(self, kit: Kit, tokens: OneTimeTokens, passwords: Passwords, rules: PasswordRules) -> None:
+    def __init__(
+        self, kit: Kit, tokens: OneTimeTokens, passwords: Passwords, rules: PasswordRules, throttle: LoginThrottle
+    ) -> None:
         self._kit = kit
         self._tokens = tokens
         self._passwords = passwords
         self._rules = rules
+        self._throttle = throttle
 
     async def confirm(self, actor: Actor, token: str, new_password: str) -> None:
-        """Set the password of the token's owner; ends all sessions, revokes personal tokens, voids links, verifies the address.
+        """Set the password of the token's owner, verifying and unlocking the address; sessions, personal tokens and links end.
 
         Raises:
             InvalidToken: the token was never issued, is used, or is too old.
@@ -141,6 +145,9 @@ class PasswordLinks:
             await kit.users.revoke_tokens(state.id, now)
             changes = {"password_hash": hashed, "email_verified_at": state.email_verified_at or now}
             await apply_changes(kit, actor, state, changes, PasswordSet)
+            _, canonical = canonical_email(state.email)
+            await self._throttle.lift(canonical)
+            await self._throttle.forget_devices(canonical)
 
         await kit.unit_of_work.run(work)
 

@@ -10,6 +10,7 @@ from service.features.sessions.domain import (
     AccountInactive,
     InvalidRefreshToken,
     LoginFailed,
+    LoginLocked,
     SessionEnded,
     SessionNotFound,
     TokenReused,
@@ -37,10 +38,14 @@ class SessionController(Controller):
     path = "/auth"
     tags = ("sessions",)
 
-    @post("/login", EVERYONE, raises=(LoginFailed, AccountInactive), status_code=200)
+    @post("/login", EVERYONE, raises=(LoginFailed, LoginLocked, AccountInactive), status_code=200)
     async def login(self, data: JSONBody[Login], request: ApiRequest, logins: Injected[Logins]) -> Response[TokensResponse]:
-        """Start a session; its access token goes into `Authorization: Bearer …`."""
-        tokens = await logins.login(request.actor, data.email, data.password)
+        """Start a session; its access token goes into `Authorization: Bearer …`.
+
+        After five wrong passwords within 15 minutes an address is locked for 15 minutes, then for 30, then for 60. Keep
+        `device_token` and send it with the next login: nobody who doesn't have it can lock you out.
+        """
+        tokens = await logins.login(request.actor, data.email, data.password, data.device_token)
         return Response(tokens, headers={"Cache-Control": "no-store"})
 
     @post("/refresh", EVERYONE, raises=REFUSED, status_code=200)

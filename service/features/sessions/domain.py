@@ -21,6 +21,13 @@ class LoginFailed(Unauthenticated):
     title = "The e-mail address or the password is wrong"
 
 
+class LoginLocked(Unauthenticated):
+    """Too many logins with this address have failed; nobody gets in for now, whether or not anybody has the address."""
+
+    code = "login_locked"
+    title = "Logins with this address are locked"
+
+
 class AccountInactive(Forbidden):
     """The password is right, but the account is deactivated."""
 

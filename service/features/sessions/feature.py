@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.ports import Users
 from service.features.accounts.reauthentication import Reauthentication
+from service.features.accounts.throttling import LoginThrottle
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.controller import SessionController
 from service.features.sessions.refreshing import Refreshes
@@ -32,11 +34,13 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
         ports.database, users, sessions, ports.passwords, ports.access_tokens, ports.outbox, ports.clock, ports.ids
     )  # fmt: skip
     personal_tokens = provided["personal_token_authenticator", Authenticator]  # type: ignore[type-abstract]
+    checks = provided["password_checks", PasswordChecks]
+    throttle = provided["login_throttle", LoginThrottle]
     lifetimes = ports.settings.sessions
     return {
         "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock, personal_tokens),
         "sessions": sessions,
-        "logins": Logins(kit, lifetimes.lifetime, lifetimes.idle_lifetime),
+        "logins": Logins(kit, checks, throttle, lifetimes.lifetime, lifetimes.idle_lifetime),
         "logouts": Logouts(kit, provided["reauthentication", Reauthentication]),
         "refreshes": Refreshes(kit, lifetimes.idle_lifetime),
         "public_keys": PublicKeys(ports.access_tokens, ports.clock),

@@ -24,7 +24,7 @@ class Login(Struct, forbid_unknown_fields=True):
 
     email: Email
     password: Password
-    device_token: Annotated[str, Meta(max_length=200)] | None = None
+    device_token: Annotated[str, Meta(max_length=200, description="`wl_dt_…`; others can't lock out who sends it.")] | None = None
 
 
 class Refresh(Struct, forbid_unknown_fields=True):

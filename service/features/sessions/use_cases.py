@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from service.features.accounts.addresses import canonical_email
 from service.features.accounts.password_rules import normalized
-from service.features.sessions.domain import AccountInactive, LoginFailed, Session, SessionNotFound, Tokens
+from service.features.accounts.throttle_domain import LOCKED_DETAIL, Locked
+from service.features.sessions.domain import AccountInactive, LoginFailed, LoginLocked, Session, SessionNotFound, Tokens
 from service.features.sessions.events import SessionClosed, SessionStarted
 from service.features.sessions.refresh_tokens import SECRET_BYTES, RefreshToken
+from service.kernel.errors import Unavailable
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.features.accounts.domain import Credentials
+    from service.features.accounts.password_checks import PasswordChecks, Verified
     from service.features.accounts.ports import Passwords, Users
     from service.features.accounts.reauthentication import Reauthentication
+    from service.features.accounts.throttling import LoginThrottle
     from service.features.sessions.ports import AccessTokens, Sessions
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -42,65 +46,97 @@ class Kit(Struct, frozen=True):
     clock: Clock
     ids: Ids
 
-    def tokens(self, user_id: UUID, refresh_token: RefreshToken, now: datetime) -> Tokens:
-        """The answer to a login or a refresh, with a new access token."""
+    def tokens(self, user_id: UUID, refresh_token: RefreshToken, now: datetime, device_token: str | None = None) -> Tokens:
+        """The answer to a login, which also knows the device, or to a refresh, with a new access token."""
         access_token = self.access_tokens.issue(user_id, refresh_token.session_id, now)
-        return Tokens(access_token, refresh_token.text, None, "bearer", int(self.access_tokens.lifetime.total_seconds()))
+        expires_in = int(self.access_tokens.lifetime.total_seconds())
+        return Tokens(access_token, refresh_token.text, device_token, "bearer", expires_in)
 
 
 class Logins:
     """Starting a session with a password."""
 
-    def __init__(self, kit: Kit, lifetime: timedelta, idle_lifetime: timedelta) -> None:
+    def __init__(
+        self, kit: Kit, checks: PasswordChecks, throttle: LoginThrottle, lifetime: timedelta, idle_lifetime: timedelta
+    ) -> None:
         self._kit = kit
+        self._checks = checks
+        self._throttle = throttle
         self._lifetime = lifetime
         self._idle_lifetime = idle_lifetime
 
-    async def login(self, actor: Actor, email: str, password: str) -> Tokens:
+    async def login(self, actor: Actor, email: str, password: str, device_token: str | None = None) -> Tokens:
         """Start a session.
 
         Raises:
             Invalid: that is no e-mail address.
+            LoginLocked: too many logins with the address, or from this device, have failed.
             LoginFailed: nobody has the address, or the password is another.
             AccountInactive: the password is right, the account deactivated.
             Unavailable: too many passwords wait to be hashed.
         """
-        kit = self._kit
         _, canonical = canonical_email(email)
-        password = normalized(password)
-        known = await kit.users.credentials(canonical)
-        right = await kit.passwords.verify(known.password_hash if known else None, password)
-        if known is None or known.password_hash is None or not right:
+        verified = await self._verify(actor, canonical, password, device_token)
+        await self._require_active(actor, verified)
+        rehashed = await self._rehashed(verified.credentials, password)
+        tokens = await self._kit.unit_of_work.run(lambda: self._start(actor, verified, rehashed, device_token))
+        if tokens is None:
+            # While the password was verified it may have been changed and every session ended: a new one must not outlive that.
+            await self._throttle.fail(actor, verified.attempt, verified.credentials.user_id, LoginFailed.code)
             raise LoginFailed
+        return tokens
+
+    async def _verify(self, actor: Actor, canonical: str, password: str, device_token: str | None) -> Verified:
+        checked = await self._checks.check(actor, canonical, password, reason=LoginFailed.code, device_token=device_token)
+        if isinstance(checked, Locked):
+            raise LoginLocked(LOCKED_DETAIL, retry_after=checked.retry_after)
+        if checked is None:
+            raise LoginFailed
+        return checked
+
+    async def _require_active(self, actor: Actor, verified: Verified) -> None:
+        known = verified.credentials
         if not known.is_active:
+            await self._throttle.refuse(actor, verified.attempt, known.user_id, AccountInactive.code)
             message = "This account is deactivated; an admin can activate it again."
             raise AccountInactive(message)
-        rehashed = await kit.passwords.hash(password) if kit.passwords.needs_rehash(known.password_hash) else None
-        return await kit.unit_of_work.run(lambda: self._start(actor, known, rehashed))
 
-    async def _start(self, actor: Actor, known: Credentials, rehashed: str | None) -> Tokens:
+    async def _rehashed(self, known: Credentials, password: str) -> str | None:
+        passwords = self._kit.passwords
+        if known.password_hash is None or not passwords.needs_rehash(known.password_hash):
+            return None
+        try:
+            return await passwords.hash(normalized(password))
+        except Unavailable:
+            # The next login does it.
+            return None
+
+    async def _start(self, actor: Actor, verified: Verified, rehashed: str | None, device_token: str | None) -> Tokens | None:
         kit = self._kit
-        # While the password was verified it may have been changed and every session ended: this one must not outlive that.
-        held = await (kit.users.hold(known) if rehashed is None else kit.users.replace_hash(known, rehashed))
-        if not held:
-            raise LoginFailed
+        known = verified.credentials
+        if not await (kit.users.hold(known) if rehashed is None else kit.users.replace_hash(known, rehashed)):
+            return None
         now = kit.clock.now()
-        trace = actor.trace
-        session = Session(
-            id=kit.ids.new(),
-            user_id=known.user_id,
-            created_at=now,
-            expires_at=now + self._lifetime,
-            idle_expires_at=now + self._idle_lifetime,
-            ip=trace.ip,
-            user_agent=trace.user_agent,
-            nonce=secrets.token_bytes(_NONCE_BYTES),
-        )
+        session = self._session(actor, known.user_id, now)
         refresh_token = RefreshToken.first(session.id, secrets.token_bytes(SECRET_BYTES), session.nonce)
         await kit.sessions.add(session, refresh_token)
         started = SessionStarted(subject_id=session.id, subject_version=1, data={"user_id": str(known.user_id)})
         await kit.outbox.publish(actor, started)
-        return kit.tokens(known.user_id, refresh_token, now)
+        device_token = await self._throttle.remember_device(verified.attempt, device_token)
+        await self._throttle.succeed(verified.attempt)
+        return kit.tokens(known.user_id, refresh_token, now, device_token)
+
+    def _session(self, actor: Actor, user_id: UUID, now: datetime) -> Session:
+        return Session(
+            id=self._kit.ids.new(),
+            user_id=user_id,
+            created_at=now,
+            expires_at=now + self._lifetime,
+            idle_expires_at=now + self._idle_lifetime,
+            ip=actor.trace.ip,
+            user_agent=actor.trace.user_agent,
+            nonce=secrets.token_bytes(_NONCE_BYTES),
+        )
 
 
 class Logouts:

@@ -10,11 +10,13 @@ import pytest
 from service.features.accounts.administration import UserAdministration
 from service.features.accounts.domain import LastAdmin, Role, User, UserNotFound
 from service.features.accounts.events import UserActivated, UserDeactivated, UserRoleChanged
+from service.features.accounts.throttle_domain import Attempt
 from service.features.accounts.use_cases import Kit
 from service.kernel.errors import Forbidden
 from service.kernel.events import Change
 from tests.support.accounts import FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
+from tests.support.throttles import FakeThrottling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +34,9 @@ class Scene:
         self.users = FakeUsers()
         self.outbox = FakeOutbox()
         self.clock = FakeClock()
-        self.administration = UserAdministration(Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds()))
+        self.throttle = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock).throttle
+        kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
+        self.administration = UserAdministration(kit, self.throttle)
         self.root = self.somebody("root@example.com", id=ROOT.id, role=Role.ADMIN)
         self.ann = self.somebody("ann@example.com")
 
@@ -125,3 +129,23 @@ async def test_who_was_an_admin_when_the_request_began_and_is_none_now_decides_n
 async def test_nobody_else_is_there_to_decide_about(scene: Scene, act: Any, reference: str) -> None:
     with pytest.raises(UserNotFound):
         await act(scene, reference)
+
+
+async def test_an_admin_lifts_a_lock_which_is_told_where_there_was_one(scene: Scene) -> None:
+    reference = str(scene.ann.id)
+    assert await scene.administration.unlock(ROOT, reference) == scene.ann
+    assert not scene.outbox.events
+    for _ in range(5):
+        attempt = await scene.throttle.admit(ROOT, scene.ann.email)
+        assert isinstance(attempt, Attempt)
+        await scene.throttle.fail(ROOT, attempt, scene.ann.id, "login_failed")
+    await scene.administration.unlock(ROOT, reference)
+    assert [(event.type, event.subject_id) for event in scene.outbox.events] == [("user.unlocked", scene.ann.id)]
+    assert isinstance(await scene.throttle.admit(ROOT, scene.ann.email), Attempt)
+
+
+async def test_who_is_no_admin_any_more_unlocks_nobody(scene: Scene) -> None:
+    with pytest.raises(Forbidden):
+        await scene.administration.unlock(an_actor(7, is_admin=True), str(scene.ann.id))
+    with pytest.raises(UserNotFound):
+        await scene.administration.unlock(ROOT, "ann")

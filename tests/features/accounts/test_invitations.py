@@ -19,6 +19,7 @@ from service.features.accounts.verification import VERIFY
 from service.kernel.actor import Actor, Trace
 from tests.support.accounts import FakeOneTimeTokens, FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
+from tests.support.throttles import FakeThrottling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,8 @@ class Scene:
         self.kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
         numbers = count(1)
         self.invitations = UserInvitations(self.kit, self.tokens, lambda: f"secret-{next(numbers)}")
-        self.links = PasswordLinks(self.kit, self.tokens, FakePasswords(), PasswordRules(8, frozenset()))
+        throttle = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock).throttle
+        self.links = PasswordLinks(self.kit, self.tokens, FakePasswords(), PasswordRules(8, frozenset()), throttle)
         self.ann = a_stored_user(self.users, "ann@example.com", None, self.clock.now(), locale="de")
 
 

@@ -25,6 +25,7 @@ from service.kernel.errors import Invalid
 from service.kernel.events import Change
 from tests.support.accounts import FakeOneTimeTokens, FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
+from tests.support.throttles import FakeThrottling
 
 pytestmark = pytest.mark.anyio
 
@@ -46,8 +47,9 @@ class Scene:
         self.rules = PasswordRules(8, frozenset({"password"}))
         self.tokens = FakeOneTimeTokens(self.users)
         self.kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
+        self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
         self.writes = UserWrites(self.kit, self.passwords, self.rules, registration_is_open=True)
-        self.links = PasswordLinks(self.kit, self.tokens, self.passwords, self.rules)
+        self.links = PasswordLinks(self.kit, self.tokens, self.passwords, self.rules, self.throttling.throttle)
         self.administrators = Administrators(self.kit, self.tokens, lambda: "secret", "https://tasks.example.com")
 
     def ann(self, **fields: Any) -> User:

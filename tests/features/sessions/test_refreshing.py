@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.domain import InvalidRefreshToken, SessionEnded, TokenReused
 from service.features.sessions.refresh_tokens import RefreshToken
@@ -18,6 +19,7 @@ from service.kernel.errors import Unavailable
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork
 from tests.support.sessions import FakeAccessTokens, FakeSessions
+from tests.support.throttles import FakeThrottling
 
 if TYPE_CHECKING:
     from service.features.sessions.domain import Tokens
@@ -41,11 +43,13 @@ class Scene:
         self.kit = Kit(
             self.unit_of_work, self.users, self.sessions, FakePasswords(), self.access_tokens, self.outbox, self.clock, FakeIds()
         )  # fmt: skip
+        self.throttle = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock).throttle
+        self.checks = PasswordChecks(self.users, FakePasswords(), self.throttle)
         self.refreshes = Refreshes(self.kit, timedelta(days=14))
         self.first = ""
 
     async def log_in(self) -> None:
-        logins = Logins(self.kit, timedelta(days=30), timedelta(days=14))
+        logins = Logins(self.kit, self.checks, self.throttle, timedelta(days=30), timedelta(days=14))
         self.first = (await logins.login(STRANGER, "ann@example.com", "password")).refresh_token
         self.outbox.events.clear()
 
@@ -139,7 +143,7 @@ async def test_reuse_is_told_once_however_often_it_is_tried(scene: Scene) -> Non
 async def test_after_a_logout_every_token_counts_as_reused(scene: Scene) -> None:
     newest = (await scene.refresh(scene.first)).refresh_token
     ended = scene.clock.now()
-    logouts = Logouts(scene.kit, Reauthentication(scene.kit.users, scene.kit.passwords))
+    logouts = Logouts(scene.kit, Reauthentication(scene.users, scene.checks, scene.throttle))
     await logouts.logout(Actor("user", STRANGER.trace, scene.user.id, scene.session_id))
     scene.clock.advance(timedelta(seconds=1))
     for token in (newest, scene.first):

@@ -10,16 +10,18 @@ from msgspec.structs import replace
 
 from service.features.accounts.addresses import UnusableEmail
 from service.features.accounts.domain import Credentials, PasswordRequired
+from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.domain import AccountInactive, Holder, LoginFailed, SessionEnded, SessionNotFound
 from service.features.sessions.refresh_tokens import RefreshToken
 from service.features.sessions.use_cases import Kit, Logins, Logouts, PublicKeys
 from service.kernel.actor import Actor, Trace
-from service.kernel.errors import Unauthenticated
+from service.kernel.errors import Unauthenticated, Unavailable
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
 from tests.support.sessions import FakeAccessTokens, FakeAuthenticator, FakeSessions
+from tests.support.throttles import FakeThrottling
 
 pytestmark = pytest.mark.anyio
 
@@ -42,10 +44,13 @@ class Scene:
         self.kit = Kit(
             self.unit_of_work, self.users, self.sessions, self.passwords, self.access_tokens, self.outbox, self.clock, FakeIds()
         )  # fmt: skip
-        self.logins = Logins(self.kit, timedelta(days=30), timedelta(days=14))
-        self.logouts = Logouts(self.kit, Reauthentication(self.kit.users, self.kit.passwords))
         self.personal_tokens = FakeAuthenticator()
         self.authenticator = SessionAuthenticator(self.access_tokens, self.sessions, self.clock, self.personal_tokens)
+        self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
+        throttle = self.throttling.throttle
+        checks = PasswordChecks(self.users, self.passwords, throttle)
+        self.logins = Logins(self.kit, checks, throttle, timedelta(days=30), timedelta(days=14))
+        self.logouts = Logouts(self.kit, Reauthentication(self.users, checks, throttle))
 
     async def log_in(self) -> Actor:
         """The account's owner, in a new session."""
@@ -68,12 +73,12 @@ async def test_the_right_password_starts_a_session(scene: Scene) -> None:
     assert first is not None
     assert first.is_genuine(session.nonce)
     assert (first.session_id, first.hash) == (session.id, scene.sessions.hashes[session.id][0])
-    assert (tokens.token_type, tokens.expires_in, tokens.device_token) == ("bearer", 600, None)
+    assert (tokens.token_type, tokens.expires_in, tokens.device_token) == ("bearer", 600, "wl_dt_secret-1")
     assert (session.user_id, session.ip, session.user_agent) == (scene.user.id, "192.0.2.7", "Firefox")
     assert (session.expires_at, session.idle_expires_at) == (now + timedelta(days=30), now + timedelta(days=14))
     assert len(session.nonce) == 32
     assert scene.outbox.types == ["session.started"]
-    assert scene.unit_of_work.committed == 1
+    assert scene.unit_of_work.rolled_back == 0
 
 
 async def test_no_two_sessions_share_a_secret(scene: Scene) -> None:
@@ -87,13 +92,19 @@ async def test_a_wrong_password_starts_nothing(scene: Scene) -> None:
     with pytest.raises(LoginFailed):
         await scene.logins.login(STRANGER, "ann@example.com", "wrong")
     assert not scene.sessions.sessions
-    assert scene.unit_of_work.committed == 0
+    assert not scene.outbox.events
+    (entry,) = scene.outbox.entries
+    assert (entry.action, entry.outcome, entry.reason) == ("login.failed", "failure", "login_failed")
+    assert (entry.target_id, entry.target_digest) == (scene.user.id, b"login throttle: ann@example.com")
+    assert scene.unit_of_work.committed == 1
 
 
 async def test_an_unknown_address_is_verified_against_nobody_s_hash(scene: Scene) -> None:
     with pytest.raises(LoginFailed):
         await scene.logins.login(STRANGER, "bob@example.com", PASSWORD)
     assert scene.passwords.verified == [(None, PASSWORD)]
+    (entry,) = scene.outbox.entries
+    assert (entry.action, entry.target_id) == ("login.failed", None)
 
 
 async def test_an_account_without_a_password_lets_nobody_in(scene: Scene) -> None:
@@ -108,6 +119,7 @@ async def test_an_inactive_account_shows_only_after_the_right_password(scene: Sc
         await scene.logins.login(STRANGER, "ann@example.com", PASSWORD)
     with pytest.raises(LoginFailed):
         await scene.logins.login(STRANGER, "ann@example.com", "wrong")
+    assert [entry.reason for entry in scene.outbox.entries] == ["account_inactive", "login_failed"]
 
 
 async def test_what_is_no_address_is_refused_before_any_work(scene: Scene) -> None:
@@ -120,6 +132,18 @@ async def test_a_hash_of_older_parameters_is_renewed(scene: Scene) -> None:
     scene.passwords.parameters = "newer"
     await scene.logins.login(STRANGER, "ann@example.com", PASSWORD)
     assert scene.users.hashes[scene.user.id] == f"newer:{PASSWORD}"
+    assert len(scene.sessions.sessions) == 1
+
+
+async def test_a_hash_that_can_t_be_renewed_now_keeps_nobody_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.passwords.parameters = "newer"
+
+    async def hash_(_: str) -> str:
+        raise Unavailable
+
+    monkeypatch.setattr(scene.passwords, "hash", hash_)
+    await scene.logins.login(STRANGER, "ann@example.com", PASSWORD)
+    assert scene.users.hashes[scene.user.id] == f"new:{PASSWORD}"
     assert len(scene.sessions.sessions) == 1
 
 
@@ -137,7 +161,8 @@ async def test_a_password_that_changes_during_the_login_ends_it(scene: Scene, pa
         await scene.logins.login(STRANGER, "ann@example.com", PASSWORD)
     assert not scene.sessions.sessions
     assert scene.users.hashes[scene.user.id] == "new:another"
-    assert scene.unit_of_work.rolled_back == 1
+    assert scene.outbox.events == []
+    assert [entry.action for entry in scene.outbox.entries] == ["login.failed"]
 
 
 async def test_a_logout_ends_the_session_once(scene: Scene) -> None:
@@ -187,11 +212,11 @@ async def test_the_password_ends_all_sessions(scene: Scene) -> None:
 @pytest.mark.parametrize("password", [None, "", "wrong"])
 async def test_without_the_password_no_session_ends(scene: Scene, password: str | None) -> None:
     actor = await scene.log_in()
-    committed = scene.unit_of_work.committed
     with pytest.raises(PasswordRequired):
         await scene.logouts.logout_all(actor, password)
     assert not scene.sessions.ended
-    assert (scene.unit_of_work.committed, scene.unit_of_work.rolled_back) == (committed, 0)
+    # A missing password is no try.
+    assert [entry.reason for entry in scene.outbox.entries] == ([] if password is None else ["password_required"])
 
 
 async def test_the_password_of_whoever_has_the_address_now_ends_nothing(scene: Scene) -> None:
