@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 AUTH_AND_AUDIT = (
-    r"service/(features/(sessions|personal_tokens|audit)/.*|http/requests|adapters/(tokens|key_file|key_ring|passwords))\.py"
+    r"service/(features/(sessions|personal_tokens|audit)/.*|features/accounts/(throttl\w+|password_checks|reauthentication)|"
+    r"http/requests|adapters/(tokens|key_file|key_ring|passwords|vault))\.py"
 )
 
 # Every module of a feature that is of no other layer: use_cases.py, and those that are named for their topic.

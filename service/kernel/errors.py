@@ -21,6 +21,8 @@ class Refusal(Exception):
 
     code: ClassVar[str]
     title: ClassVar[str]
+    # Whether an answer may say, in Retry-After, when the same request can work.
+    retryable: ClassVar[bool] = False
     # Every refusal by its code: what GET /problems/{code} reads.
     registry: ClassVar[dict[str, type[Refusal]]] = {}
 
@@ -93,6 +95,7 @@ class TooManyRequests(Refusal):
 
     code = "too_many_requests"
     title = "Too many requests"
+    retryable = True
 
 
 class Unavailable(Refusal):
@@ -100,6 +103,7 @@ class Unavailable(Refusal):
 
     code = "unavailable"
     title = "The service can't answer right now"
+    retryable = True
 
     def __init__(self, detail: str | None = None, *, retry_after: int = 1, outcome: str = "not_applied") -> None:
         """`outcome` is `not_applied`, or `unknown` where COMMIT had been sent and no answer came."""

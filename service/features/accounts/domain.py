@@ -47,10 +47,11 @@ class UserNotFound(NotFound):
 
 
 class PasswordRequired(Forbidden):
-    """This takes the account's password again, and it is missing or wrong."""
+    """This takes the account's password again, and it is missing or wrong, or was wrong too often."""
 
     code = "password_required"
     title = "The password is required again"
+    retryable = True
 
 
 class NotYourProfile(Forbidden):

@@ -26,6 +26,7 @@ class LoginLocked(Unauthenticated):
 
     code = "login_locked"
     title = "Logins with this address are locked"
+    retryable = True
 
 
 class AccountInactive(Forbidden):

@@ -148,7 +148,7 @@ class Operations:
         headers = ["X-Request-Id"]
         if status == HTTPStatus.UNAUTHORIZED:
             headers.append("WWW-Authenticate")
-        if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        if any(refusal.retryable for refusal in refusals):
             headers.append("Retry-After")
         content = {
             "schema": self.components.refer(Problem),
