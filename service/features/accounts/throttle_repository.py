@@ -57,7 +57,7 @@ DROP = Statement(lambda: QueryString("DELETE FROM login_throttles WHERE key = {}
 LIFT = Statement(lambda: QueryString("DELETE FROM login_throttles WHERE address = {} RETURNING locked_until", Param(1)))
 CLAIM_NOTICES = Statement(
     lambda: QueryString(
-        "UPDATE login_throttles SET notify = NULL FROM users WHERE users.id = notify "
+        "UPDATE login_throttles SET notify = NULL FROM users WHERE notify IS NOT NULL AND users.id = notify "
         "RETURNING users.id, users.version, locked_until"
     )
 )
