@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from service.features.accounts.domain import PasswordRequired
+from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.personal_tokens.authenticator import TOLD_EVERY, PersonalTokenAuthenticator
 from service.features.personal_tokens.domain import (
@@ -27,6 +28,7 @@ from service.kernel.errors import Invalid
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork
 from tests.support.personal_tokens import FakePersonalTokens
+from tests.support.throttles import FakeThrottling
 
 pytestmark = pytest.mark.anyio
 
@@ -45,9 +47,10 @@ class Scene:
         self.clock = FakeClock()
         self.user = a_stored_user(self.users, "ann@example.com", f"new:{PASSWORD}", self.clock.now())
         self.ann = Actor("user", Trace("request-0001"), self.user.id, UUID(int=7), email=self.user.email)
-        self.writes = PersonalTokenWrites(
-            self.unit_of_work, self.tokens, Reauthentication(self.users, FakePasswords()), self.outbox, self.clock, FakeIds()
-        )
+        throttle = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock).throttle
+        checks = PasswordChecks(self.users, FakePasswords(), throttle)
+        reauthentication = Reauthentication(self.users, checks, throttle)
+        self.writes = PersonalTokenWrites(self.unit_of_work, self.tokens, reauthentication, self.outbox, self.clock, FakeIds())
         self.authenticator = PersonalTokenAuthenticator(self.unit_of_work, self.tokens, self.outbox, self.clock)
 
     def wish(self, *scopes: Scope, **fields: Any) -> Wish:
