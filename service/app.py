@@ -12,6 +12,7 @@ from litestar import Litestar
 from service.adapters.logs import configure_logs
 from service.composition import compose
 from service.features import FEATURES
+from service.http.client_address import ClientAddresses
 from service.http.cors import CrossOrigin
 from service.http.decoding import MAX_BODY_BYTES
 from service.http.edge import AllowedHosts, Edge
@@ -64,7 +65,8 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     # Built when somebody asks for it: most processes are never asked.
     app.state.openapi = cache(lambda: describe(app, settings.base_url))
     pages = {"/docs": cache(lambda: reference(app.state.openapi()))}
-    edge = Edge(app.asgi_handler, app, AllowedHosts(settings.base_url, settings.allowed_hosts), pages)
+    hosts = AllowedHosts(settings.base_url, settings.allowed_hosts)
+    edge = Edge(app.asgi_handler, app, hosts, ClientAddresses(settings.trusted_proxies), pages)
     app.asgi_handler = CrossOrigin(edge, settings.cors_origins) if settings.cors_origins else edge
     return app
 

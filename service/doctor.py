@@ -36,6 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("ok", "debug", "there is no debug mode"),
         _cors(settings),
         _tls(settings),
+        _proxies(settings),
         _processes(settings),
         *_database(settings),
         _health(settings),
@@ -86,6 +87,21 @@ def _tls(settings: Settings) -> Finding:
     if _loopback(address.hostname):
         return Finding("warn", what, f"{settings.public_url} is for this machine only: set the https address of your proxy")
     return Finding("fail", what, f"passwords cross the network in clear: put a proxy with TLS before {settings.public_url}")
+
+
+def _proxies(settings: Settings) -> Finding:
+    what = "proxies"
+    if everyone := [network for network in settings.trusted_proxies if network.endswith("/0")]:
+        told = f"{', '.join(everyone)} lets every caller say who he is: name your proxies in WORKLANE_TRUSTED_PROXIES"
+        return Finding("fail", what, told)
+    if settings.trusted_proxies:
+        return Finding("ok", what, f"X-Forwarded-For is believed from {', '.join(settings.trusted_proxies)}")
+    address = urlsplit(settings.base_url)
+    # The service itself speaks no TLS, so something stands before it, whose address all clients then seem to share.
+    if address.scheme == "https" and not _loopback(address.hostname):
+        told = "all clients count as one, for limits and in the audit: set WORKLANE_TRUSTED_PROXIES to your proxy's address"
+        return Finding("fail", what, told)
+    return Finding("ok", what, "none: the address of a client is that of its connection")
 
 
 def _loopback(host: str | None) -> bool:

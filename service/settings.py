@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NewType, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 SmtpUrl = NewType("SmtpUrl", str)
 Sender = NewType("Sender", str)
 Origin = NewType("Origin", str)
+Network = NewType("Network", str)
 
 
 class InvalidSettings(Exception):
@@ -88,6 +90,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     "Further values of the Host header that are answered, comma separated; loopback names and the host of PUBLIC_URL always are."
     cors_origins: tuple[Origin, ...] = ()
     "Origins whose pages may call from a browser (CORS), comma separated, such as `https://app.example.org`; by default none may."
+    trusted_proxies: tuple[Network, ...] = ()
+    "Networks of your own proxies, comma separated, such as `10.0.0.5,fd00::/8`: only they are believed in X-Forwarded-For."
     keys_file: Path | None = None
     "Signing key ring made by `worklane keys create`. Made in the data folder where the database is embedded, required otherwise."
     smtp_url: SmtpUrl | None = None
@@ -190,7 +194,25 @@ def _origins(text: str) -> tuple[Origin, ...]:
     return tuple(_origin(part.strip()) for part in text.split(",") if part.strip())
 
 
-_READERS = {SmtpUrl | None: _smtp_url, Sender | None: _sender, tuple[Origin, ...]: _origins}
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _network(text: str) -> Network:
+    """The network in its usual form; a single address is one too."""
+    try:
+        return Network(str(ip_network(text)))
+    except ValueError as error:
+        message = f"expected addresses or networks such as 10.0.0.5, 10.0.0.0/8 or fd00::/8, not {text}"
+        raise ValueError(message) from error
+
+
+_READERS = {
+    SmtpUrl | None: _smtp_url,
+    Sender | None: _sender,
+    tuple[Origin, ...]: _origins,
+    tuple[Network, ...]: _networks,
+}
 
 
 def _postgres_url(text: str) -> str:

@@ -21,7 +21,7 @@ from service import cli
 from service.adapters import embedded_postgres
 from service.adapters.database.examination import Finding, examine_database
 from service.doctor import examine
-from service.settings import Database, Origin, Settings, SmtpUrl
+from service.settings import Database, Network, Origin, Settings, SmtpUrl
 from tests.support.postgres import clone, empty_database
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ PROXIED: dict[str, Any] = {"host": "0.0.0.0", "public_url": "https://tracker.exa
         (PROXIED | {"public_url": None}, "TLS", "fail", "WORKLANE_PUBLIC_URL"),
         (PROXIED | {"public_url": "http://tracker.example.org"}, "TLS", "fail", "in clear"),
         (PROXIED | {"public_url": "http://localhost:8000"}, "TLS", "warn", "this machine only"),
+        (PROXIED, "proxies", "fail", "WORKLANE_TRUSTED_PROXIES"),
+        (PROXIED | {"trusted_proxies": (Network("10.0.0.5/32"),)}, "proxies", "ok", "10.0.0.5/32"),
+        ({"trusted_proxies": (Network("10.0.0.5/32"), Network("::/0"))}, "proxies", "fail", "::/0 lets every caller"),
         ({"cors_origins": (Origin("https://app.example.org"), Origin("http://localhost:3000"))}, "CORS", "ok", "only for https"),
         ({"cors_origins": (Origin("http://app.example.org"),)}, "CORS", "warn", "http://app.example.org"),
         ({"workers": 64}, "processes", "warn", "WORKLANE_WORKERS"),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from litestar.enums import ScopeType
 from msgspec import Struct
 
+from service.http.client_address import ClientAddresses
 from service.http.methods import allowed_methods
 from service.http.problems import API, NOTHING_HERE, MethodNotAllowed, NotAcceptable, fault, render
 from service.kernel.actor import Trace
@@ -100,6 +101,7 @@ class Edge:
         app: ASGIApp,
         litestar: Litestar,
         hosts: AllowedHosts,
+        addresses: ClientAddresses | None = None,
         pages: Mapping[str, Callable[[], Page]] | None = None,
         *,
         patience: float = REQUEST_SECONDS,
@@ -109,6 +111,7 @@ class Edge:
         self._app = app
         self._litestar = litestar
         self._hosts = hosts
+        self._addresses = addresses or ClientAddresses()
         self._pages = pages or {}
         # Unique by the process's random part; counting costs a tenth of a UUID.
         self._request_ids = map(f"{secrets.token_hex(8)}-{{}}".format, count(1))
@@ -151,6 +154,7 @@ class Edge:
 
     def _trace(self, scope: Scope) -> tuple[list[bytes], bytes | None]:
         hosts = []
+        forwarded = []
         accept = request_id = user_agent = None
         for name, value in scope["headers"]:
             if name == b"host":
@@ -161,8 +165,11 @@ class Edge:
                 user_agent = value.decode("latin-1")[:400]
             elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 request_id = value.decode()
+            elif name == b"x-forwarded-for":
+                forwarded.append(value)
         client = scope.get("client")
-        trace = Trace(request_id or next(self._request_ids), client[0] if client else None, user_agent)
+        address = self._addresses.find(client[0] if client else None, forwarded)
+        trace = Trace(request_id or next(self._request_ids), address, user_agent)
         cast("dict[str, Any]", scope)["trace"] = trace
         return hosts, accept
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Litestar
 from msgspec.structs import replace
 
+from service.http.client_address import ClientAddresses
 from service.http.edge import REQUEST_SECONDS, AllowedHosts, Edge
 from service.http.problems import API, HANDLERS
 from service.http.requests import ApiRequest, admission
@@ -37,7 +38,9 @@ def with_scopes(*scopes: str) -> Actor:
     return replace(an_actor(), scopes=frozenset(scopes))
 
 
-def small_app(*handlers: Any, patience: float = REQUEST_SECONDS, **actors: Actor) -> Litestar:
+def small_app(
+    *handlers: Any, trusted_proxies: tuple[str, ...] = (), patience: float = REQUEST_SECONDS, **actors: Actor
+) -> Litestar:
     """The handlers as a service; `actors` by the tokens that they come with."""
     app = Litestar(
         list(handlers),
@@ -51,5 +54,6 @@ def small_app(*handlers: Any, patience: float = REQUEST_SECONDS, **actors: Actor
         logging_config=None,
     )
     plan_routes(app)
-    app.asgi_handler = Edge(app.asgi_handler, app, AllowedHosts("http://127.0.0.1:8000", ()), patience=patience)
+    hosts = AllowedHosts("http://127.0.0.1:8000", ())
+    app.asgi_handler = Edge(app.asgi_handler, app, hosts, ClientAddresses(trusted_proxies), patience=patience)
     return app

@@ -11,6 +11,7 @@ from litestar.exceptions import LitestarException
 from litestar.response import Stream
 
 from service.http.edge import AllowedHosts
+from service.http.requests import ApiRequest
 from service.http.routes import Access, Policy, get, post
 from tests.http.small_app import small_app
 from tests.support import raw
@@ -273,3 +274,16 @@ async def test_websockets_are_closed(site: Site) -> None:
     scope: Any = raw.scope(site.app, "GET", "/api/v1/tasks", b"", [HOST]) | {"type": "websocket", "subprotocols": []}
     await site.app(scope, receive, send)
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@get("/address", Access(Policy.PUBLIC))
+async def get_address(request: ApiRequest) -> dict[str, str | None]:
+    """Say where the request comes from."""
+    return {"ip": request.actor.trace.ip}
+
+
+@pytest.mark.parametrize(("trusted", "ip"), [((), "192.0.2.7"), (("192.0.2.0/24",), "198.51.100.7")])
+async def test_the_trace_has_the_client_s_address_and_not_a_trusted_proxy_s(trusted: tuple[str, ...], ip: str) -> None:
+    app = small_app(get_address, trusted_proxies=trusted)
+    answer = await raw.call(app, "GET", "/api/v1/address", headers=[HOST, (b"x-forwarded-for", b"127.0.0.1, 198.51.100.7")])
+    assert answer.json() == {"ip": ip}
