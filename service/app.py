@@ -19,10 +19,12 @@ from service.http.edge import AllowedHosts, Edge
 from service.http.openapi import describe
 from service.http.openapi.reference import reference
 from service.http.problems import API, HANDLERS
+from service.http.rate_limit import Throttle
 from service.http.requests import ApiRequest, admission
 from service.http.responses import Response
 from service.http.routes import plan_routes
 from service.kernel.ports import Authenticator
+from service.kernel.rates import Rate
 from service.settings import load_settings
 from service.wiring import FeaturePlugin, Provided
 
@@ -52,7 +54,10 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
         plugins=plugins,
         request_class=ApiRequest,
         response_class=Response,
-        before_request=admission(provided["authenticator", Authenticator]),  # type: ignore[type-abstract, arg-type]
+        before_request=admission(  # type: ignore[arg-type]
+            provided["authenticator", Authenticator],  # type: ignore[type-abstract]
+            _throttle(settings, ports),
+        ),
         exception_handlers=HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,
         lifespan=[_lifespan(ports)],
@@ -69,6 +74,12 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     edge = Edge(app.asgi_handler, app, hosts, ClientAddresses(settings.trusted_proxies), pages)
     app.asgi_handler = CrossOrigin(edge, settings.cors_origins) if settings.cors_origins else edge
     return app
+
+
+def _throttle(settings: Settings, ports: Ports) -> Throttle | None:
+    if settings.rate_limits == "off":
+        return None
+    return Throttle(ports.rate_limiter, ports.database, ports.outbox, Rate(settings.limits.per_address, settings.limits.overall))
 
 
 def _lifespan(ports: Ports) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

@@ -11,6 +11,7 @@ from service.adapters.key_ring import FollowedKeyRing
 from service.adapters.mail import mailer
 from service.adapters.outbox import PostgresOutbox
 from service.adapters.passwords import Argon2Passwords
+from service.adapters.rate_limits import PostgresRateLimits
 from service.adapters.tokens import AccessTokens
 from service.adapters.vault import Vault
 from service.features import FEATURES
@@ -44,6 +45,7 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Ports:
         access_tokens=AccessTokens(ring, settings.public_url or "worklane", settings.sessions.access_token_lifetime),
         mailer=mailer(settings, clock),
         vault=Vault(ring),
+        rate_limiter=PostgresRateLimits(database, clock),
     )
 
 

@@ -158,7 +158,9 @@ def _logging(settings: Settings) -> Finding:
 def _rate_limits(settings: Settings) -> Finding:
     if settings.rate_limits == "off":
         return Finding("fail", "rate limits", "off: remove WORKLANE_RATE_LIMITS=off")
-    return Finding("warn", "rate limits", "there are none per caller yet: let the proxy limit requests per address")
+    limits = settings.limits
+    told = f"{limits.per_address} logins a minute from one address, {limits.overall} from everyone"
+    return Finding("ok", "rate limits", told)
 
 
 def _mail(settings: Settings) -> Finding:

@@ -4,6 +4,7 @@ from piccolo.conf.apps import AppConfig
 
 from service.adapters.database.migrations import APP_NAME, FOLDER
 from service.adapters.outbox import AuditRow, DeliveryRow, EpochRow, EventRow
+from service.adapters.rate_limits import RateLimitRow
 from service.features.accounts.tables import DeviceTokenRow, LoginThrottleRow, OneTimeTokenRow, UserRow
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
@@ -15,6 +16,7 @@ TABLES = [
     EventRow,
     DeliveryRow,
     AuditRow,
+    RateLimitRow,
     UserRow,
     OneTimeTokenRow,
     LoginThrottleRow,

@@ -73,6 +73,15 @@ class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
     "A session ends after this long, however much it is used."
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often what needs no token may be asked for, such as logins; refreshing has ten times as much."""
+
+    per_address: Annotated[int, Meta(ge=1)] = 30
+    "Requests per minute to each route that needs no token and does more than read, from one address (IPv6: from one /64)."
+    overall: Annotated[int, Meta(ge=1)] = 600
+    "The same from everyone together; 600 logins are 12 s of hashing in one process."
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an operator can set."""
 
@@ -101,7 +110,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     registration: Literal["open", "closed"] = "open"
     "`closed`: only an admin creates accounts."
     rate_limits: Literal["on", "off"] = "on"
-    "`off` for tests and benchmarks; there are no limits per caller yet."
+    "`off` for tests and benchmarks."
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     "Least severe message that is logged."
     database: Database = field(default_factory=Database)
@@ -110,6 +119,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     "See Passwords."
     sessions: Sessions = field(default_factory=Sessions)
     "See Sessions."
+    limits: Limits = field(default_factory=Limits)
+    "See Limits."
 
     @property
     def key_ring(self) -> Path:

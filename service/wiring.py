@@ -14,7 +14,7 @@ from service.adapters.passwords import Argon2Passwords
 from service.adapters.tokens import AccessTokens
 from service.adapters.vault import Vault
 from service.kernel.mail import Mailer
-from service.kernel.ports import Clock, Ids, Outbox
+from service.kernel.ports import Clock, Ids, Outbox, RateLimiter
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Ports(Struct):
     access_tokens: AccessTokens
     mailer: Mailer
     vault: Vault
+    rate_limiter: RateLimiter
 
 
 class Provided:

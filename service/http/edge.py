@@ -15,6 +15,7 @@ from msgspec import Struct
 from service.http.client_address import ClientAddresses
 from service.http.methods import allowed_methods
 from service.http.problems import API, NOTHING_HERE, MethodNotAllowed, NotAcceptable, fault, render
+from service.http.rate_limit import TOLD
 from service.kernel.actor import Trace
 from service.kernel.errors import Malformed, NotFound, Refusal, Unavailable
 
@@ -237,13 +238,16 @@ class _Exchange:
         """Pass a message on, with what every answer carries."""
         if message["type"] == "http.response.start":
             self.started = True
-            trace: Trace = cast("dict[str, Any]", self.scope)["trace"]
+            scope = cast("dict[str, Any]", self.scope)
+            trace: Trace = scope["trace"]
             headers = list(message["headers"])
             own = _NAMES.intersection(name for name, _ in headers)
             headers += [header for header in HEADERS if header[0] not in own] if own else HEADERS
             headers.append((b"x-request-id", trace.request_id.encode()))
             if trace.change_cursor is not None:
                 headers.append((b"x-change-cursor", trace.change_cursor.encode()))
+            if TOLD in scope:
+                headers += scope[TOLD]
             message["headers"] = headers
         elif self.bodyless and message["type"] == "http.response.body":
             message["body"] = b""

@@ -1,4 +1,4 @@
-"""The request as handlers see it, and the checks that it passes before one runs: 400, 401, 403, 422, in this order."""
+"""The request as handlers see it, and the checks that it passes before one runs: 429, 400, 401, 403, 422, in this order."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from service.kernel.errors import Forbidden, Invalid, Malformed, Unauthenticated
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from service.http.rate_limit import Throttle
     from service.http.routes import Access, Plan
     from service.kernel.ports import Authenticator
 
@@ -71,11 +72,13 @@ class ApiRequest(Request[Actor, Any, Any]):
         return self._decoded
 
 
-def admission(authenticator: Authenticator) -> Callable[[ApiRequest], Awaitable[None]]:
-    """The checks before a handler."""
+def admission(authenticator: Authenticator, throttle: Throttle | None = None) -> Callable[[ApiRequest], Awaitable[None]]:
+    """The checks before a handler; without a throttle nothing is limited."""
 
     async def admit(request: ApiRequest) -> None:
         plan: Plan = request.route_handler.opt["plan"]
+        if throttle is not None and plan.pace is not None:
+            await throttle.admit(request.scope, request.route_handler.fn.__name__, plan.pace)
         wrong: list[Invalid] = []
         if plan.body is not None:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 import litestar
@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from service.http.decoding import Model, NoBody
 from service.http.problems import BodyTimeout, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
-from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
+from service.http.rate_limit import Congested
+from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, TooManyRequests, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +46,15 @@ class Access(Struct, frozen=True):
     scope: Scope | None = None
 
 
+class Pace(IntEnum):
+    """How often a route may be asked, as a multiple of the rate that is set (WORKLANE_LIMITS__…)."""
+
+    # Where something can be guessed, made or mailed; so is every route that needs no token and does more than read.
+    GUARDED = 1
+    # What clients do by themselves, again and again.
+    ROUTINE = 10
+
+
 class NoQuery(Struct, forbid_unknown_fields=True):
     """The query string of a route that takes no parameters."""
 
@@ -56,6 +66,7 @@ class Plan(Struct, frozen=True):
     query: Model[Any]
     body: Model[Any] | None
     merge_patch: bool
+    pace: Pace | None = None
 
 
 class UndeclaredRoute(Exception):
@@ -82,6 +93,11 @@ def _route(
     if decorator in (litestar.post, litestar.patch, litestar.put):
         refusals |= {BodyTimeout, PayloadTooLarge, UnsupportedMediaType}
 
+    pace: Pace | None = options.pop(
+        "pace", Pace.GUARDED if access.policy is Policy.PUBLIC and decorator is not litestar.get else None
+    )
+    if pace is not None:
+        refusals |= {TooManyRequests, Congested}
     answers: Mapping[int, type[Struct]] = options.pop("answers", {})
     documented = sorted(refusals, key=lambda refusal: refusal.code)
 
@@ -92,7 +108,7 @@ def _route(
             operation_id=function.__name__,
             status_code=status_code,
             # `answers` are further bodies by their status, where an answer beside the usual one is no refusal.
-            opt={"access": access, "query": query, "refusals": documented, "answers": answers},
+            opt={"access": access, "query": query, "refusals": documented, "answers": answers, "pace": pace},
             raises=None,
             **options,
         )(function)
@@ -151,4 +167,5 @@ def plan_routes(app: litestar.Litestar) -> None:
             Model(handler.opt["query"], in_="query"),
             Model(body.annotation if body else NoBody) if reads_body else None,
             "PATCH" in handler.http_methods,
+            handler.opt["pace"],
         )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from service.kernel.actor import Actor, Trace
     from service.kernel.audit import AuditEntry
     from service.kernel.events import Event
+    from service.kernel.rates import Rate, Standing
 
 T = TypeVar("T")
 
@@ -79,6 +80,23 @@ class Vault(Protocol):
 
     def digest(self, purpose: str, value: str) -> bytes:
         """32 bytes by which the same value is known again, the same on every instance."""
+        ...
+
+
+@runtime_checkable
+class RateLimiter(Protocol):
+    """Counts what is done, in windows of time, exactly over all processes."""
+
+    async def take(self, caller: str, everyone: str, rate: Rate) -> Standing:
+        """Count one more under both keys; under `everyone` only while the caller is within the rate.
+
+        Raises:
+            Unavailable: the database is away or too busy.
+        """
+        ...
+
+    async def prune(self) -> None:
+        """Forget the windows that have ended."""
         ...
 
 

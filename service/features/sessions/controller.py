@@ -22,7 +22,7 @@ from service.features.sessions.use_cases import Logins, Logouts, PublicKeys
 from service.http.paging import Page, PageQuery, respond
 from service.http.requests import ApiRequest
 from service.http.responses import Response
-from service.http.routes import Access, Policy, delete, get, post
+from service.http.routes import Access, Pace, Policy, delete, get, post
 from service.wiring import Injected
 
 SORT_KEYS = ("created_at", "last_used_at", "expires_at")
@@ -48,7 +48,7 @@ class SessionController(Controller):
         tokens = await logins.login(request.actor, data.email, data.password, data.device_token)
         return Response(tokens, headers={"Cache-Control": "no-store"})
 
-    @post("/refresh", EVERYONE, raises=REFUSED, status_code=200)
+    @post("/refresh", EVERYONE, raises=REFUSED, status_code=200, pace=Pace.ROUTINE)
     async def refresh(
         self, data: JSONBody[Refresh], request: ApiRequest, refreshes: Injected[Refreshes]
     ) -> Response[TokensResponse]:

@@ -36,6 +36,11 @@ _SECONDS = {"type": "integer", "minimum": 0}
 HEADERS: dict[str, dict[str, Any]] = {
     "Link": {"description": "The first, previous, next and last part of the list (RFC 8288).", "schema": _TEXT},
     "Location": {"description": "Where what was made can be read.", "schema": {"type": "string", "format": "uri-reference"}},
+    "RateLimit": {
+        "description": "Requests left to your address and to everyone, `r`, until the seconds `t` are over (IETF draft).",
+        "schema": _TEXT,
+    },
+    "RateLimit-Policy": {"description": "So many requests, `q`, in so many seconds, `w` (IETF draft).", "schema": _TEXT},
     "Retry-After": {"description": "Seconds after which the same request may work.", "schema": _SECONDS},
     "WWW-Authenticate": {"description": "How to authenticate: `Bearer`.", "schema": _TEXT},
     "X-Change-Cursor": {"description": "The place in the sequence of changes right after this write.", "schema": _TEXT},
@@ -107,6 +112,8 @@ class Operations:
         headers = ["X-Request-Id"]
         if handler.http_methods != {"GET"}:
             headers.append("X-Change-Cursor")
+        if handler.opt["pace"] is not None:
+            headers += ["RateLimit", "RateLimit-Policy"]
         answer: dict[str, Any] = {"description": f"{HTTPStatus(status).phrase}, without a body."}
         if type_ not in {None, type(None)}:
             schema = self.components.refer(type_)
@@ -150,6 +157,8 @@ class Operations:
             headers.append("WWW-Authenticate")
         if any(refusal.retryable for refusal in refusals):
             headers.append("Retry-After")
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers += ["RateLimit", "RateLimit-Policy"]
         content = {
             "schema": self.components.refer(Problem),
             "examples": {refusal.code: {"summary": refusal.title, "value": problem(refusal)} for refusal in refusals},
