@@ -29,13 +29,14 @@ def text(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
 
-def write_ring(path: Path, *keys: dict[str, Any]) -> KeyRing:
-    path.write_text(json.dumps({"keys": keys}))
+def write_ring(path: Path, *keys: dict[str, Any], storage_keys: tuple[dict[str, str], ...] = ()) -> KeyRing:
+    path.write_text(json.dumps({"keys": keys, "storage_keys": storage_keys}))
     path.chmod(0o600)
     return KeyRing.load(path)
 
 
 HS = {"kid": "hs", "algorithm": "HS256", "secret": text(SECRET)}
+AT_REST = {"kid": "rest", "secret": text(b"r" * 32)}
 ED = {"kid": "ed", "algorithm": "EdDSA", "private": text(PRIVATE)}
 
 
