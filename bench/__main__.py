@@ -14,6 +14,7 @@ from bench.profiler import profile
 from bench.routes import ROUTES
 from bench.scene import OWN_PROJECTS, TASKS_PER_PROJECT, arrange, environment
 from bench.servers import free_port
+from bench.storm import storm
 from service.app import create_app
 from service.settings import load_settings
 
@@ -33,7 +34,9 @@ def main() -> None:
     wrong: BaseException | None = None
     try:
         with environment(free_port()) as environ:
-            if asked.profile:
+            if asked.storm:
+                storm(environ, asked.seconds, asked.tasks)
+            elif asked.profile:
                 uvloop.run(_profile(environ, asked))
             else:
                 compare(environ, Asked(asked.seconds, asked.rounds, asked.tasks, asked.routes))
@@ -50,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", type=int, default=_FEWEST_TASKS, help="in the database")
     parser.add_argument("--routes", nargs="+", choices=list(ROUTES), default=["get", "list", "post"], help="what to measure")
     parser.add_argument("--profile", choices=list(ROUTES), help="instead, show where this route's time goes in one process")
+    parser.add_argument("--storm", action="store_true", help="instead, show what reads take beside 200 logins at once")
     return parser
 
 

@@ -6,6 +6,7 @@ It reads a Plan on standard input and writes a Result on standard output.
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import time
 from itertools import cycle
@@ -25,6 +26,10 @@ class Plan(Struct):
     connections: int
     seconds: float
     requests: list[bytes]
+    # Seconds from one request of a connection to its next; without it the next follows the answer at once.
+    pause: float = 0
+    # Whether all connections begin in the same moment, as a storm does, or spread over the first pause.
+    at_once: bool = True
 
 
 class Result(Struct):
@@ -44,6 +49,8 @@ class _Load:
 
     def __init__(self, plan: Plan) -> None:
         self.requests = cycle(plan.requests)
+        self.pause = plan.pause
+        self.spread = 0 if plan.at_once else plan.pause
         self.latencies: list[float] = []
         self.refused: dict[str, int] = {}
         self.example = ""
@@ -68,7 +75,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._send()
+        self._later(random.uniform(0, self._load.spread))
 
     def data_received(self, data: bytes) -> None:
         if self._missing is None:
@@ -97,6 +104,15 @@ class _Connection(asyncio.Protocol):
     def _answered(self) -> None:
         self._load.last = time.perf_counter()
         self._load.latencies.append(self._load.last - self._sent)
+        self._later(self._sent + self._load.pause - self._load.last)
+
+    def _later(self, seconds: float) -> None:
+        if seconds > 0:
+            asyncio.get_running_loop().call_later(seconds, self._go_on)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._load.over:
             self.done.set_result(None)
             self._transport.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from bench.client import Plan, Result
 
@@ -52,6 +53,24 @@ def load(port: int, requests: Sequence[Request], seconds: float) -> Result:
     """
     raw = [_encode(port, request) for request in requests]
     return _by_wrk(port, raw, seconds) if shutil.which("wrk") else _by_client(Plan(port, CONNECTIONS, seconds, raw))
+
+
+class Pace(Struct, frozen=True):
+    """So many connections, each with so many seconds from one request to its next; see bench/client.py."""
+
+    connections: int
+    pause: float
+    at_once: bool
+
+
+def paced(port: int, requests: Sequence[Request], seconds: float, pace: Pace) -> Result:
+    """Requests that come at their own pace, however fast they are answered; always by our own generator.
+
+    Raises:
+        RuntimeError: the generator itself broke; the message holds what it printed.
+    """
+    raw = [_encode(port, request) for request in requests]
+    return _by_client(Plan(port, pace.connections, seconds, raw, pace.pause, pace.at_once))
 
 
 def _encode(port: int, request: Request) -> bytes:

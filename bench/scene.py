@@ -35,7 +35,7 @@ API = "/api/v1"
 OWN_PROJECTS = 20
 TASKS_PER_PROJECT = 1000
 SAMPLED_TASKS = 1000
-_PASSWORD = "Correct-horse-7-battery"  # noqa: S105  (of an account that lives as long as the run)
+PASSWORD = "Correct-horse-7-battery"  # noqa: S105  (of an account that lives as long as the run)
 _TASK_COLUMNS = (
     "id", "project_id", "number", "title", "description", "status", "completed_at", "priority", "due_date", "assignee_id",
     "reporter_id", "comment_count", "created_at", "updated_at", "version", "field_versions",
@@ -104,7 +104,7 @@ async def arrange(app: Litestar, url: str, tasks: int) -> Scene:
 
 
 async def _person(app: Litestar, name: str) -> tuple[UUID, str]:
-    account = {"email": f"{name.lower()}@example.com", "password": _PASSWORD}
+    account = {"email": f"{name.lower()}@example.com", "password": PASSWORD}
     user = await _post(app, "/auth/register", {**account, "full_name": f"{name} Example"})
     tokens = await _post(app, "/auth/login", account)
     return UUID(user["id"]), tokens["access_token"]
