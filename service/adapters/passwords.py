@@ -93,13 +93,21 @@ class Argon2Passwords:
         # Shielded: one caller that goes away must not take it from all others.
         return self._warm.result() if self._warm.done() else await asyncio.shield(asyncio.wrap_future(self._warm))
 
-    async def _queued(self, job: Callable[[], T]) -> T:
-        # Only a measured hash says how many make up the queue.
-        await self._dummy()
+    def require_room(self) -> None:
+        """Refuse at once what the queue has no room for.
+
+        Raises:
+            HashingBusy: the queue is full.
+        """
         wait = self._waiting * self._seconds
         if self._waiting and wait + self._seconds > self._queue_seconds:
             message = "Too many passwords are being checked; try again in a moment."
             raise HashingBusy(message, retry_after=max(1, math.ceil(wait)))
+
+    async def _queued(self, job: Callable[[], T]) -> T:
+        # Only a measured hash says how many make up the queue.
+        await self._dummy()
+        self.require_room()
         future = self._start(job)
         with self._lock:
             self._waiting += 1

@@ -125,6 +125,9 @@ class FakePasswords(Passwords):
         self.parameters = "new"
         self.verified: list[tuple[str | None, str]] = []
 
+    def require_room(self) -> None:
+        """There always is."""
+
     async def hash(self, password: str) -> str:
         return f"{self.parameters}:{password}"
 

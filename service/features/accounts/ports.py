@@ -132,6 +132,14 @@ class OneTimeTokens(Protocol):
 class Passwords(Protocol):
     """Hashes and verifies; slow, so never inside a unit of work."""
 
+    def require_room(self) -> None:
+        """Refuse now what would be refused later, before the database is asked for it.
+
+        Raises:
+            Unavailable: too many wait.
+        """
+        ...
+
     async def hash(self, password: str) -> str:
         """The text to store.
 

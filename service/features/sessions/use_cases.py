@@ -75,6 +75,8 @@ class Logins:
             AccountInactive: the password is right, the account deactivated.
             Unavailable: too many passwords wait to be hashed.
         """
+        # A storm of logins must not stand in the way of others at the pool only to be refused behind it.
+        self._kit.passwords.require_room()
         _, canonical = canonical_email(email)
         verified = await self._verify(actor, canonical, password, device_token)
         await self._require_active(actor, verified)
