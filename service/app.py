@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,15 +23,19 @@ from service.http.rate_limit import Throttle
 from service.http.requests import ApiRequest, admission
 from service.http.responses import Response
 from service.http.routes import plan_routes
+from service.kernel.actor import Actor
+from service.kernel.audit import AuditEntry
+from service.kernel.errors import Unavailable
 from service.kernel.ports import Authenticator
 from service.kernel.rates import Rate
 from service.settings import load_settings
 from service.wiring import FeaturePlugin, Provided
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
+    from service.kernel.actor import Trace
     from service.settings import Settings
     from service.wiring import Ports
 
@@ -71,7 +75,8 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     app.state.openapi = cache(lambda: describe(app, settings.base_url))
     pages = {"/docs": cache(lambda: reference(app.state.openapi()))}
     hosts = AllowedHosts(settings.base_url, settings.allowed_hosts)
-    edge = Edge(app.asgi_handler, app, hosts, ClientAddresses(settings.trusted_proxies), pages)
+    addresses = ClientAddresses(settings.trusted_proxies, _keeper(ports))
+    edge = Edge(app.asgi_handler, app, hosts, addresses, pages)
     app.asgi_handler = CrossOrigin(edge, settings.cors_origins) if settings.cors_origins else edge
     return app
 
@@ -80,6 +85,18 @@ def _throttle(settings: Settings, ports: Ports) -> Throttle | None:
     if settings.rate_limits == "off":
         return None
     return Throttle(ports.rate_limiter, ports.database, ports.outbox, Rate(settings.limits.per_address, settings.limits.overall))
+
+
+def _keeper(ports: Ports) -> Callable[[Trace], Awaitable[None]]:
+    """Keeps for `worklane doctor` that somebody who is no trusted proxy spoke for others."""
+
+    async def keep(trace: Trace) -> None:
+        entry = AuditEntry(action="forwarded_for.ignored", reason="untrusted_proxy")
+        # The log has it already.
+        with suppress(Unavailable):
+            await ports.database.run(lambda: ports.outbox.record(Actor.anonymous(trace), entry))
+
+    return keep
 
 
 def _lifespan(ports: Ports) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

@@ -125,7 +125,7 @@ def _database(settings: Settings) -> list[Finding]:
         return [Finding("ok", "database", "`serve` makes one in the data folder at the first start")]
     try:
         with database_provisioned(settings) as provision:
-            return asyncio.run(examine_database(provision.settings.database, settings.workers))
+            return asyncio.run(examine_database(provision.settings.database, settings.workers, settings.trusted_proxies))
     except EmbeddedPostgresFailed as error:
         return [Finding("fail", "database", str(error).rstrip("."))]
 

@@ -172,7 +172,7 @@ def test_a_migrated_database_is_well(migrated: Database) -> None:
     # A database for tests is fast because it isn't durable.
     assert levels.pop("durability") in {"ok", "fail"}
     assert set(levels.values()) == {"ok"}
-    assert {"database", "migrations", "indexes", "connections", "clock", "database TLS"} == levels.keys()
+    assert {"database", "migrations", "indexes", "connections", "clock", "database TLS", "X-Forwarded-For"} == levels.keys()
 
 
 def test_the_database_of_the_data_folder_is_looked_into(healthy: Settings) -> None:
@@ -219,6 +219,20 @@ def test_pools_that_postgresql_has_no_room_for_are_a_fault(migrated: Database) -
     finding = found_in(replace(migrated, pool_size=200), "connections", workers=64)
     assert finding.level == "fail"
     assert "WORKLANE_DATABASE__POOL_SIZE" in finding.told
+
+
+def test_a_proxy_that_was_not_believed_is_told_until_it_is_trusted(migrated: Database) -> None:
+    for age, ip in ((1, "10.0.0.5"), (6, "fd00::7"), (8, "10.0.0.9")):
+        execute(
+            migrated,
+            "INSERT INTO audit_events (id, time, action, outcome, actor_kind, request_id, ip) VALUES (gen_random_uuid(), "  # noqa: S608
+            f"now() - interval '{age} days', 'forwarded_for.ignored', 'failure', 'anonymous', 'request-0001', '{ip}')",
+        )
+    assert found_in(migrated, "X-Forwarded-For").level == "fail"
+    assert "from 10.0.0.5, fd00::7: if that is your proxy" in found_in(migrated, "X-Forwarded-For").told
+    proxies = ("10.0.0.0/24", "fd00::7/128")
+    (finding,) = [each for each in anyio.run(examine_database, migrated, 1, proxies) if each.what == "X-Forwarded-For"]
+    assert finding.level == "ok"
 
 
 def test_a_clock_out_of_step_is_a_fault(migrated: Database) -> None:

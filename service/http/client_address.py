@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from ipaddress import IPv4Address
+
+    from service.kernel.actor import Trace
 
 log = structlog.get_logger("http")
 
@@ -18,10 +20,13 @@ log = structlog.get_logger("http")
 class ClientAddresses:
     """Reads X-Forwarded-For, but only from the proxies that the operator trusts: anybody can send that header."""
 
-    def __init__(self, trusted: Iterable[str] = ()) -> None:
-        """`trusted` are the networks of the operator's own proxies, as CIDRs."""
+    def __init__(self, trusted: Iterable[str] = (), tell: Callable[[Trace], Awaitable[None]] | None = None) -> None:
+        """`trusted` are the networks of the operator's own proxies, as CIDRs; `tell` hears of the first header ignored."""
         self._trusted = tuple(ip_network(network) for network in trusted)
+        self._tell = tell
         self._warned = False
+        # Whether a header was ignored and `report` has not been called yet.
+        self.unreported = False
 
     def find(self, peer: str | None, forwarded: Sequence[bytes]) -> str | None:
         """The client's address: the right-most hop that is no proxy of ours, since what stands left of it is hearsay."""
@@ -42,13 +47,19 @@ class ClientAddresses:
                 break
         return str(client)
 
+    async def report(self, trace: Trace) -> None:
+        """Tell of the request whose header was ignored."""
+        self.unreported = False
+        if self._tell is not None:
+            await self._tell(trace)
+
     def _trusts(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._trusted)
 
     def _warn(self, peer: IPv4Address | IPv6Address) -> None:
         # Once: whoever sends such headers must not fill the log with them.
         if not self._warned:
-            self._warned = True
+            self._warned = self.unreported = True
             log.warning(
                 "forwarded_for_ignored",
                 peer=str(peer),

@@ -128,6 +128,8 @@ class Edge:
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         exchange = _Exchange(scope, send, *self._trace(scope))
         try:
+            if self._addresses.unreported:
+                await self._addresses.report(cast("dict[str, Any]", scope)["trace"])
             self._admit(scope, exchange)
             if (page := self._pages.get(scope["path"])) is not None:
                 await exchange.respond(*_paged(page, scope["method"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from service.adapters.database.failures import is_failure
 from service.adapters.database.migrations import APP_NAME, modules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.settings import Database as DatabaseSettings
 
 _SECONDS = 5.0
@@ -27,6 +30,8 @@ SELECT current_setting('max_connections')::int - current_setting('superuser_rese
 """
 _INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1"
 _ENCRYPTED = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+# Each process tells of the first such header after its start.
+_IGNORED = "SELECT DISTINCT ip FROM audit_events WHERE action = 'forwarded_for.ignored' AND time > now() - interval '7 days'"
 
 
 class Finding(NamedTuple):
@@ -37,8 +42,11 @@ class Finding(NamedTuple):
     told: str
 
 
-async def examine_database(settings: DatabaseSettings, workers: int) -> list[Finding]:
-    """What there is to say about the database that `workers` server processes and a relay are to use."""
+async def examine_database(settings: DatabaseSettings, workers: int, proxies: Sequence[str] = ()) -> list[Finding]:
+    """What there is to say about the database that `workers` server processes and a relay are to use.
+
+    What it has kept of headers that were ignored is held against the networks of the trusted `proxies`.
+    """
     try:
         connection = await asyncpg.connect(settings.url, timeout=_SECONDS, command_timeout=_SECONDS)
     except Exception as error:
@@ -55,6 +63,7 @@ async def examine_database(settings: DatabaseSettings, workers: int) -> list[Fin
             await _durability(connection),
             await _clock(connection),
             await _encryption(connection, settings.url or ""),
+            await _forwarded(connection, proxies),
         ]
     finally:
         await connection.close(timeout=_SECONDS)
@@ -125,3 +134,14 @@ async def _encryption(connection: asyncpg.Connection[Any], url: str) -> Finding:
     if host in {None, "localhost", "127.0.0.1", "::1"}:
         return Finding("ok", "database TLS", "not needed: the database is on this machine")
     return Finding("warn", "database TLS", "not encrypted: add ?sslmode=verify-full to DATABASE_URL if others share that network")
+
+
+async def _forwarded(connection: asyncpg.Connection[Any], proxies: Sequence[str]) -> Finding:
+    what = "X-Forwarded-For"
+    kept = await connection.fetchval("SELECT to_regclass('audit_events')") is not None
+    peers = [row["ip"] for row in await connection.fetch(_IGNORED)] if kept else []
+    trusted = [ip_network(proxy) for proxy in proxies]
+    if strangers := sorted(peer for peer in peers if not any(ip_address(peer) in network for network in trusted)):
+        told = f"ignored this week from {', '.join(strangers)}: if that is your proxy, add it to WORKLANE_TRUSTED_PROXIES"
+        return Finding("fail", what, f"{told}; if not, let nobody reach the service past your proxy")
+    return Finding("ok", what, "none was sent past the trusted proxies")
