@@ -23,6 +23,7 @@ from service.http.rate_limit import Throttle
 from service.http.requests import ApiRequest, admission
 from service.http.responses import Response
 from service.http.routes import plan_routes
+from service.http.safeguards import Safeguards
 from service.kernel.actor import Actor
 from service.kernel.audit import AuditEntry
 from service.kernel.errors import Unavailable
@@ -53,6 +54,8 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     ports = ports or compose(settings)
     provided = Provided()
     plugins = [FeaturePlugin(feature, ports, provided) for feature in FEATURES]
+    sights = {kind: sight for feature in FEATURES for kind, sight in feature.sights(ports).items()}
+    safeguards = Safeguards(ports.database, ports.answers, sights)
     app = Litestar(
         path=API,
         plugins=plugins,
@@ -60,6 +63,7 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
         response_class=Response,
         before_request=admission(  # type: ignore[arg-type]
             provided["authenticator", Authenticator],  # type: ignore[type-abstract]
+            safeguards,
             _throttle(settings, ports),
         ),
         exception_handlers=HANDLERS,

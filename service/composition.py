@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.adapters.clock import SystemClock
 from service.adapters.database import Database
+from service.adapters.idempotency import PostgresAnswers
 from service.adapters.ids import UuidIds
 from service.adapters.key_ring import FollowedKeyRing
 from service.adapters.mail import mailer
@@ -46,6 +47,7 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Ports:
         mailer=mailer(settings, clock),
         vault=Vault(ring),
         rate_limiter=PostgresRateLimits(database, clock),
+        answers=PostgresAnswers(database, clock),
     )
 
 

@@ -3,6 +3,7 @@
 from piccolo.conf.apps import AppConfig
 
 from service.adapters.database.migrations import APP_NAME, FOLDER
+from service.adapters.idempotency import KeptAnswerRow
 from service.adapters.outbox import AuditRow, DeliveryRow, EpochRow, EventRow
 from service.adapters.rate_limits import RateLimitRow
 from service.features.accounts.tables import DeviceTokenRow, LoginThrottleRow, OneTimeTokenRow, UserRow
@@ -17,6 +18,7 @@ TABLES = [
     DeliveryRow,
     AuditRow,
     RateLimitRow,
+    KeptAnswerRow,
     UserRow,
     OneTimeTokenRow,
     LoginThrottleRow,

@@ -14,7 +14,7 @@ from service.adapters.passwords import Argon2Passwords
 from service.adapters.tokens import AccessTokens
 from service.adapters.vault import Vault
 from service.kernel.mail import Mailer
-from service.kernel.ports import Clock, Ids, Outbox, RateLimiter
+from service.kernel.ports import Clock, Ids, KeptAnswers, Outbox, RateLimiter, Sight
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Ports(Struct):
     mailer: Mailer
     vault: Vault
     rate_limiter: RateLimiter
+    answers: KeptAnswers
 
 
 class Provided:
@@ -87,6 +88,11 @@ def no_jobs(_ports: Ports, _provided: Provided) -> Sequence[Job]:
     return ()
 
 
+def no_sights(_ports: Ports) -> Mapping[str, Sight]:
+    """For a feature whose subjects are in a project, or seen by whoever made them."""
+    return {}
+
+
 class Subscription(Struct, frozen=True):
     """Events that a feature acts on once they are committed; each is told at least once, so a repetition must do no harm."""
 
@@ -103,6 +109,8 @@ class Feature(Struct, frozen=True):
     jobs: Callable[[Ports, Provided], Sequence[Job]] = no_jobs
     # By the subscriber's name, under which its deliveries are stored: a renamed one never gets those of before.
     subscriptions: Mapping[str, Subscription] = {}
+    # By the kind of subject: who may still see what an earlier request was about.
+    sights: Callable[[Ports], Mapping[str, Sight]] = no_sights
 
 
 def subscribers_by_event(features: Iterable[Feature]) -> dict[str, tuple[str, ...]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from service.http.rate_limit import Throttle
     from service.http.routes import Access, Plan
+    from service.http.safeguards import Safeguard, Safeguards
     from service.kernel.ports import Authenticator
 
 S = TypeVar("S", bound=Struct)
@@ -50,8 +51,11 @@ class ApiRequest(Request[Actor, Any, Any]):
 
     actor: Actor
     _query: Struct
+    # What the request asks its write to be wrapped in.
+    safeguard: Safeguard | None = None
+    # The body, byte for byte.
+    sent: bytes = b""
     _decoded: Struct | None = None
-    _sent: bytes = b""
 
     @property
     def trace(self) -> Trace:
@@ -65,14 +69,16 @@ class ApiRequest(Request[Actor, Any, Any]):
 
     async def body(self) -> bytes:
         """The bytes that were sent; Litestar asks only whether there are any."""
-        return self._sent
+        return self.sent
 
     async def json(self) -> Any:
         """The decoded body; Litestar asks for it to fill `data`."""
         return self._decoded
 
 
-def admission(authenticator: Authenticator, throttle: Throttle | None = None) -> Callable[[ApiRequest], Awaitable[None]]:
+def admission(
+    authenticator: Authenticator, safeguards: Safeguards, throttle: Throttle | None = None
+) -> Callable[[ApiRequest], Awaitable[None]]:
     """The checks before a handler; without a throttle nothing is limited."""
 
     async def admit(request: ApiRequest) -> None:
@@ -87,11 +93,13 @@ def admission(authenticator: Authenticator, throttle: Throttle | None = None) ->
                 wrong.append(refusal)
         try:
             request._query = plan.query.from_query(request.scope["query_string"])  # noqa: SLF001
+            if plan.writing is not None:
+                request.safeguard = safeguards.choose(request, plan.writing)
         except Invalid as refusal:
             wrong.append(refusal)
         request.actor = await _actor(request, plan.access, authenticator)
         if wrong:
-            raise Invalid(*(error for refusal in wrong for error in refusal.errors))
+            raise wrong[0] if len(wrong) == 1 else Invalid(*(error for refusal in wrong for error in refusal.errors))
 
     return admit
 
@@ -128,7 +136,7 @@ async def _body(request: ApiRequest, plan: Plan) -> bytes:
             raise PayloadTooLarge(TOO_LONG)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = request._sent = await _read(request)  # noqa: SLF001
+            body = request.sent = await _read(request)
     except TimeoutError as error:
         message = f"The body did not arrive within {BODY_SECONDS:.0f} seconds; send it again."
         raise BodyTimeout(message) from error

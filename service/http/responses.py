@@ -36,17 +36,20 @@ class Response(litestar.Response[T]):
             if not any(name == b"content-type" for name, _ in headers):
                 headers.append((b"content-type", b"application/json"))
             headers.append((b"content-length", b"%d" % len(body)))
-        return _Encoded(self.status_code or defaults.get("status_code") or 200, headers, body)
+        return Encoded(self.status_code or defaults.get("status_code") or 200, headers, body)
 
 
-class _Encoded:
-    __slots__ = ("_body", "_headers", "_status")
+class Encoded:
+    """An answer as it goes out."""
+
+    __slots__ = ("body", "headers", "status")
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self._status = status
-        self._headers = headers
-        self._body = body
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  (an ASGI application)
-        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
-        await send({"type": "http.response.body", "body": self._body, "more_body": False})
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})

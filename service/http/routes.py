@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import litestar
@@ -10,13 +11,16 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from service.http.decoding import Model, NoBody
+from service.http.dry_run import DryRunQuery
+from service.http.idempotency import IdempotencyInFlight, IdempotencyKeyReused, IdempotencyNotSupported
 from service.http.problems import BodyTimeout, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 from service.http.rate_limit import Congested
 from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, TooManyRequests, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
+    from service.http.requests import ApiRequest
     from service.kernel.actor import Scope
     from service.kernel.errors import Refusal
 
@@ -59,6 +63,14 @@ class NoQuery(Struct, forbid_unknown_fields=True):
     """The query string of a route that takes no parameters."""
 
 
+class Writing(Struct, frozen=True):
+    """What a write may be wrapped in: whether it takes a key and can be tried out, and what would be new in its answer."""
+
+    keyed: bool = True
+    validate_only: bool = False
+    fresh: tuple[str, ...] = ()
+
+
 class Plan(Struct, frozen=True):
     """What is checked before a handler runs; built once per route."""
 
@@ -67,10 +79,12 @@ class Plan(Struct, frozen=True):
     body: Model[Any] | None
     merge_patch: bool
     pace: Pace | None = None
+    # None: a read, or part of signing in.
+    writing: Writing | None = None
 
 
 class UndeclaredRoute(Exception):
-    """A route was written without its access; the service refuses to start."""
+    """A route was written without what every route must say; the service refuses to start."""
 
 
 def _route(
@@ -83,6 +97,9 @@ def _route(
     status_code: int | None = None,
     **options: Any,
 ) -> Callable[[Any], HTTPRouteHandler]:
+    writing = Writing(**{name: options.pop(name) for name in Writing.__struct_fields__ if name in options})
+    if writing.validate_only and query is NoQuery:
+        query = DryRunQuery
     refusals: set[type[Refusal]] = {Malformed, NotAcceptable, Unavailable, *raises}
     if access.policy is not Policy.PUBLIC:
         refusals |= {Unauthenticated, Forbidden}
@@ -99,7 +116,7 @@ def _route(
     if pace is not None:
         refusals |= {TooManyRequests, Congested}
     answers: Mapping[int, type[Struct]] = options.pop("answers", {})
-    documented = sorted(refusals, key=lambda refusal: refusal.code)
+    reads = decorator is litestar.get
 
     def declare(function: Any) -> Any:
         return decorator(
@@ -108,12 +125,35 @@ def _route(
             operation_id=function.__name__,
             status_code=status_code,
             # `answers` are further bodies by their status, where an answer beside the usual one is no refusal.
-            opt={"access": access, "query": query, "refusals": documented, "answers": answers, "pace": pace},
+            opt={
+                "access": access,
+                "query": query,
+                "refusals": _sorted(refusals),
+                "answers": answers,
+                "pace": pace,
+                "writing": None if reads else writing,
+            },
             raises=None,
             **options,
-        )(function)
+        )(function if reads else _safeguarded(function))
 
     return declare
+
+
+def _sorted(refusals: Iterable[type[Refusal]]) -> list[type[Refusal]]:
+    return sorted(refusals, key=lambda refusal: refusal.code)
+
+
+def _safeguarded(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    # Around the handler and not before it, so that what Litestar injects is made once, and outside of the transaction.
+    @wraps(function)
+    async def write(*args: Any, **given: Any) -> Any:
+        request: ApiRequest | None = given.get("request")
+        if request is None or request.safeguard is None:
+            return await function(*args, **given)
+        return await request.safeguard(lambda: function(*args, **given))
+
+    return write
 
 
 def get(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
@@ -122,7 +162,11 @@ def get(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteH
 
 
 def post(path: str, access: Access, **options: Any) -> Callable[[Any], HTTPRouteHandler]:
-    """A creating or acting route."""
+    """A creating or acting route.
+
+    `keyed=False`: it takes no Idempotency-Key, since its answer holds a secret or it asks for a password. `validate_only`:
+    it can be tried out; then the `fresh` fields of what would be new are null.
+    """
     return _route(litestar.post, path, access, **options)
 
 
@@ -153,13 +197,14 @@ def plan_routes(app: litestar.Litestar) -> None:
     """Give every handler its plan.
 
     Raises:
-        UndeclaredRoute: a route lacks its policy, or needs a token but names no scope.
+        UndeclaredRoute: a route lacks its policy, needs a token but names no scope, or writes without taking the request.
     """
     for path, handler in handlers(app):
         access = handler.opt.get("access")
         if not isinstance(access, Access) or (access.policy not in _WITHOUT_SCOPE and access.scope is None):
             message = f"{sorted(handler.http_methods)} {path} declares no policy or no scope"
             raise UndeclaredRoute(message)
+        writing = _writing(path, handler)
         body = handler.parsed_fn_signature.parameters.get("data")
         reads_body = not handler.http_methods <= {"GET", "DELETE"}
         handler.opt["plan"] = Plan(
@@ -168,4 +213,24 @@ def plan_routes(app: litestar.Litestar) -> None:
             Model(body.annotation if body else NoBody) if reads_body else None,
             "PATCH" in handler.http_methods,
             handler.opt["pace"],
+            writing,
         )
+
+
+# Signing in has protections of its own, and answers with secrets.
+_SIGNING_IN = "/api/v1/auth/"
+
+
+def _writing(path: str, handler: HTTPRouteHandler) -> Writing | None:
+    writing: Writing | None = handler.opt["writing"]
+    if writing is None or path.startswith(_SIGNING_IN):
+        return None
+    if "request" not in handler.parsed_fn_signature.parameters:
+        message = f"{sorted(handler.http_methods)} {path} takes no `request`, so it could not honour an Idempotency-Key"
+        raise UndeclaredRoute(message)
+    if writing.validate_only and not issubclass(handler.opt["query"], DryRunQuery):
+        message = f"{sorted(handler.http_methods)} {path} can be tried out, so its query must be a DryRunQuery"
+        raise UndeclaredRoute(message)
+    kept = {IdempotencyInFlight, IdempotencyKeyReused, NotFound} if writing.keyed else {IdempotencyNotSupported}
+    handler.opt["refusals"] = _sorted({*handler.opt["refusals"], *kept})
+    return writing

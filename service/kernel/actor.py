@@ -27,6 +27,8 @@ class Trace(Struct):
     ip: str | None = None
     user_agent: str | None = None
     change_cursor: str | None = None
+    # What the writes were about, as (kind, id); None where nobody asks. See ports.Sight.
+    touched: set[tuple[str, UUID]] | None = None
 
 
 class Actor(Struct, frozen=True):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from datetime import datetime
     from uuid import UUID
 
     from service.kernel.actor import Actor, Trace
+    from service.kernel.answers import KeptAnswer
     from service.kernel.audit import AuditEntry
     from service.kernel.events import Event
     from service.kernel.rates import Rate, Standing
@@ -110,4 +111,34 @@ class Authenticator(Protocol):
         Raises:
             Unauthenticated: the token is wrong, expired or revoked, or what it stands for is gone.
         """
+        ...
+
+
+@runtime_checkable
+class KeptAnswers(Protocol):
+    """Answers to requests that carried an idempotency key, each written in the transaction of its effect."""
+
+    async def hold(self, key: bytes) -> bool:
+        """Whether nobody else works with this key; if so, nobody does until the open unit of work ends."""
+        ...
+
+    async def find(self, key: bytes) -> KeptAnswer | None:
+        """The answer that was kept for this key within the last 24 hours."""
+        ...
+
+    async def keep(self, key: bytes, answer: KeptAnswer) -> None:
+        """Keep the answer of the held key in the open unit of work."""
+        ...
+
+    async def prune(self) -> None:
+        """Forget what is too old to be answered again."""
+        ...
+
+
+@runtime_checkable
+class Sight(Protocol):
+    """Knows, for one kind of subject, what an actor may see; a feature fills it for its own kind."""
+
+    async def sees(self, actor: Actor, ids: Collection[UUID], *, deleted: bool) -> bool:
+        """Whether the actor may see all of these; with `deleted` also those that are deleted meanwhile."""
         ...

@@ -13,9 +13,10 @@ from service.http.problems import API, HANDLERS
 from service.http.requests import ApiRequest, admission
 from service.http.responses import Response
 from service.http.routes import plan_routes
+from service.http.safeguards import Safeguards
 from service.kernel.errors import Unauthenticated
 from service.kernel.ports import Authenticator
-from tests.support.fakes import an_actor
+from tests.support.fakes import FakeAnswers, FakeUnitOfWork, an_actor
 
 if TYPE_CHECKING:
     from service.kernel.actor import Actor, Trace
@@ -47,7 +48,7 @@ def small_app(
         path=API,
         request_class=ApiRequest,
         response_class=Response,
-        before_request=admission(FakeAuthenticator(**actors)),  # type: ignore[arg-type]
+        before_request=admission(FakeAuthenticator(**actors), Safeguards(FakeUnitOfWork(), FakeAnswers(), {})),  # type: ignore[arg-type]
         exception_handlers=HANDLERS,
         request_max_body_size=1024 * 1024,
         openapi_config=None,

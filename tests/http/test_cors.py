@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from service.app import create_app
 from service.composition import compose
 from service.http.cors import CrossOrigin
+from service.http.requests import ApiRequest
 from service.http.routes import Access, Policy, get, post
 from service.kernel.errors import Conflict, NotFound
 from tests.http.small_app import small_app
@@ -46,7 +47,7 @@ async def get_thing(key: FromPath[str]) -> dict[str, str]:
 
 
 @post("/things", EVERYONE, raises=(Conflict,))
-async def make_thing(data: JSONBody[Sent]) -> None:
+async def make_thing(request: ApiRequest, data: JSONBody[Sent]) -> None:
     """Refuse."""
     raise Conflict
 

@@ -6,6 +6,7 @@ import pytest
 from litestar.params import FromPath
 
 from service.http.methods import allowed_methods
+from service.http.requests import ApiRequest
 from service.http.routes import Access, Policy, delete, get, post
 from tests.http.small_app import small_app
 
@@ -18,12 +19,12 @@ async def list_things() -> None:
 
 
 @post("/things", EVERYONE)
-async def create_thing() -> None:
+async def create_thing(request: ApiRequest) -> None:
     """Nothing."""
 
 
 @delete("/things/{thing:str}", EVERYONE)
-async def delete_thing(thing: FromPath[str]) -> None:
+async def delete_thing(request: ApiRequest, thing: FromPath[str]) -> None:
     """Nothing."""
 
 

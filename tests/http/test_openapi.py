@@ -20,6 +20,7 @@ from service.http.openapi.components import Components
 from service.http.openapi.examples import FALLBACK, PATHS, example
 from service.http.openapi.operations import summary
 from service.http.problems import Problem
+from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, handlers, patch
 from service.kernel.errors import Refusal
@@ -258,7 +259,7 @@ def test_a_field_without_a_value_of_its_own_has_one_of_its_type(schema: dict[str
 
 def test_a_function_of_its_own_is_described_without_a_tag() -> None:
     @patch("/sent/{place:str}", Access(Policy.PUBLIC))
-    async def change_sent(place: FromPath[str], data: JSONBody[Sent]) -> Kept:
+    async def change_sent(request: ApiRequest, place: FromPath[str], data: JSONBody[Sent]) -> Kept:
         """Change what was sent; nothing else."""
         raise NotImplementedError
 

@@ -57,13 +57,13 @@ async def get_public(request: ApiRequest) -> dict[str, str | None]:
 
 
 @post("/notes", Access(Policy.MEMBER, Scope.TASKS_WRITE))
-async def create_note(data: JSONBody[Note]) -> dict[str, str]:
+async def create_note(request: ApiRequest, data: JSONBody[Note]) -> dict[str, str]:
     """Say what was sent."""
     return {"text": data.text}
 
 
 @patch("/notes", Access(Policy.MEMBER, Scope.TASKS_WRITE))
-async def update_note(data: JSONBody[Note]) -> dict[str, str]:
+async def update_note(request: ApiRequest, data: JSONBody[Note]) -> dict[str, str]:
     """Say what was sent."""
     return {"text": data.text}
 
@@ -75,13 +75,13 @@ async def get_account() -> dict[str, bool]:
 
 
 @post("/act", Access(Policy.MEMBER, Scope.TASKS_WRITE))
-async def act() -> dict[str, bool]:
+async def act(request: ApiRequest) -> dict[str, bool]:
     """Do something that needs no words."""
     return {"acted": True}
 
 
 @delete("/notes", Access(Policy.MEMBER, Scope.TASKS_WRITE))
-async def delete_note() -> None:
+async def delete_note(request: ApiRequest) -> None:
     """Do nothing."""
 
 

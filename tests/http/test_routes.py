@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from service.http.problems import status_of
+from service.http.requests import ApiRequest
 from service.http.routes import Access, NoQuery, Policy, UndeclaredRoute, delete, get, handlers, patch, post, put
 from service.kernel.actor import Scope
 from service.kernel.errors import Conflict
@@ -69,7 +70,7 @@ def test_a_body_or_query_that_would_drop_what_it_does_not_know_stops_the_start()
         """Nothing."""
 
     @post("/sent", EVERYONE)
-    async def sent(data: JSONBody[Careless]) -> None:
+    async def sent(request: ApiRequest, data: JSONBody[Careless]) -> None:
         """Nothing."""
 
     for handler in (asked, sent):
@@ -115,11 +116,11 @@ def test_a_route_documents_what_its_declaration_implies() -> None:
 
 def test_a_plan_says_what_is_checked_before_the_handler() -> None:
     @patch("/sent", READING, query=Asked)
-    async def sent(data: JSONBody[Sent]) -> None:
+    async def sent(request: ApiRequest, data: JSONBody[Sent]) -> None:
         """Nothing."""
 
     @post("/acted", READING)
-    async def acted() -> None:
+    async def acted(request: ApiRequest) -> None:
         """Nothing."""
 
     @get("/read", READING)

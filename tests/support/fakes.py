@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from service.kernel.actor import Actor, Trace
-from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+from service.kernel.ports import Clock, Ids, KeptAnswers, Outbox, UnitOfWork
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from service.kernel.answers import KeptAnswer
     from service.kernel.audit import AuditEntry
     from service.kernel.events import Event
 
@@ -76,6 +77,25 @@ class FakeOutbox(Outbox):
     def types(self) -> list[str]:
         """The types of the events, in their order."""
         return [event.type for event in self.events]
+
+
+class FakeAnswers(KeptAnswers):
+    """Keeps answers of one process; nobody else works here."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, KeptAnswer] = {}
+
+    async def hold(self, key: bytes) -> bool:
+        return True
+
+    async def find(self, key: bytes) -> KeptAnswer | None:
+        return self.kept.get(key)
+
+    async def keep(self, key: bytes, answer: KeptAnswer) -> None:
+        self.kept[key] = answer
+
+    async def prune(self) -> None:
+        self.kept.clear()
 
 
 def an_actor(number: int = 1, *, is_admin: bool = False) -> Actor:

@@ -70,7 +70,9 @@ def refusal_for(error: BaseException, *, commit_sent: bool = False) -> Refusal:
     if isinstance(error, (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)):
         return invalid("", "unacceptable", "The database refuses one of the values: it is out of its range.")
     if commit_sent and not _answers_commit(error):
-        return DatabaseUnavailable("The outcome is unknown: look before you repeat this.", outcome="unknown")
+        return DatabaseUnavailable(
+            "The outcome is unknown: repeat it with the same Idempotency-Key, or look first.", outcome="unknown"
+        )
     return DatabaseUnavailable("The database is away or too busy; nothing was changed. Try again.")
 
 

@@ -47,6 +47,8 @@ class PostgresOutbox:
         if not events:
             return
         now = self._clock.now()
+        if actor.trace.touched is not None:
+            actor.trace.touched |= {_about(event) for event in events}
         told = [(self._ids.new(), event) for event in events]
         rows = [_row(id_, actor, event, now) for id_, event in told]
         deliveries = [
@@ -70,6 +72,11 @@ class PostgresOutbox:
     async def _audit(self, actor: Actor, entries: Sequence[tuple[UUID | None, AuditEntry]], now: datetime) -> None:
         rows = [_audit_row(self._ids.new(), actor, event_id, entry, now) for event_id, entry in entries]
         await self._database.fetch(INSERT_AUDIT, *_columns(rows))
+
+
+def _about(event: Event) -> tuple[str, UUID]:
+    # Whoever sees a project sees what is in it, so the rest goes by itself.
+    return ("project", event.project_id) if event.project_id else (event.subject_type, event.subject_id)
 
 
 def _row(id_: UUID, actor: Actor, event: Event, now: datetime) -> tuple[object, ...]:

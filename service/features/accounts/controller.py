@@ -112,7 +112,7 @@ class UserController(Controller):
         wanted = UserFilter(query.search, query.role, query.is_active)
         return respond(request.scope, window, await users.page(request.actor, wanted, window))
 
-    @post("/", ADMINS, raises=(EmailTaken,))
+    @post("/", ADMINS, raises=(EmailTaken,), validate_only=True, fresh=("id",))
     async def create_user(
         self, data: JSONBody[UserInvitation], request: ApiRequest, user_invitations: Injected[UserInvitations]
     ) -> Response[UserResponse]:
@@ -126,7 +126,7 @@ class UserController(Controller):
         return await users.whole(request.actor.id)
 
     # There is no users:write: a token made for tasks must not rename its owner, so a profile takes a session or the widest scope.
-    @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,))
+    @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,), validate_only=True)
     async def update_me(self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]) -> UserResponse:
         """Change your name, time zone or locale; what the body leaves out stays as it is."""
         return await user_writes.update(request.actor, str(request.actor.id), given(data))
@@ -138,7 +138,7 @@ class UserController(Controller):
         """Read a person: whole if it is you or you are an admin, else as people in shared projects see them."""
         return await users.find(request.actor, user)
 
-    @patch("/{user:str}", Access(Policy.SELF, Scope.ADMIN), raises=(UserNotFound, NotYourProfile))
+    @patch("/{user:str}", Access(Policy.SELF, Scope.ADMIN), raises=(UserNotFound, NotYourProfile), validate_only=True)
     async def update_user(
         self, data: JSONBody[UserPatch], request: ApiRequest, user: FromPath[str], user_writes: Injected[UserWrites]
     ) -> UserResponse:
@@ -152,14 +152,14 @@ class UserAdministrationController(Controller):
     path = "/users"
     tags = ("accounts",)
 
-    @post("/{user:str}/activate", ADMINS, raises=(UserNotFound,), status_code=200)
+    @post("/{user:str}/activate", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True)
     async def activate_user(
         self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
     ) -> UserResponse:
         """Let somebody log in again."""
         return await user_administration.activate(request.actor, user)
 
-    @post("/{user:str}/deactivate", ADMINS, raises=(UserNotFound, LastAdmin), status_code=200)
+    @post("/{user:str}/deactivate", ADMINS, raises=(UserNotFound, LastAdmin), status_code=200, validate_only=True)
     async def deactivate_user(
         self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
     ) -> UserResponse:
@@ -173,7 +173,7 @@ class UserAdministrationController(Controller):
         """Let somebody try to log in again whose address is locked after too many wrong passwords."""
         return await user_administration.unlock(request.actor, user)
 
-    @put("/{user:str}/role", ADMINS, raises=(UserNotFound, LastAdmin))
+    @put("/{user:str}/role", ADMINS, raises=(UserNotFound, LastAdmin), validate_only=True)
     async def set_user_role(
         self,
         data: JSONBody[RoleChange],

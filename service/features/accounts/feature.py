@@ -14,6 +14,7 @@ from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
+from service.features.accounts.sight import UserSight
 from service.features.accounts.throttle_repository import PiccoloDeviceTokens, PiccoloThrottles
 from service.features.accounts.throttling import LoginThrottle, ThrottleKit
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
@@ -23,6 +24,7 @@ from service.wiring import Feature, Job
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from service.kernel.ports import Sight
     from service.wiring import Ports, Provided
 
 
@@ -58,6 +60,11 @@ def jobs(ports: Ports, provided: Provided) -> Sequence[Job]:
     )
 
 
+def sights(_ports: Ports) -> Mapping[str, Sight]:
+    """Who may still see an account whole."""
+    return {"user": UserSight()}
+
+
 def administrators(ports: Ports) -> Administrators:
     """What `worklane admin` works with."""
     return Administrators(_kit(ports), PiccoloOneTimeTokens(ports.database), new_secret, ports.settings.base_url)
@@ -77,4 +84,6 @@ def _throttle(ports: Ports) -> LoginThrottle:
     return LoginThrottle(kit, timedelta(seconds=max(3.0, ports.settings.passwords.queue_seconds) + 2))
 
 
-FEATURE = Feature("accounts", (RegistrationController, UserController, UserAdministrationController), provide, jobs)
+FEATURE = Feature(
+    "accounts", (RegistrationController, UserController, UserAdministrationController), provide, jobs, sights=sights
+)

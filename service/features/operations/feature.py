@@ -22,7 +22,10 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
 
 def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
     """What the worker does for the running of the service."""
-    return (Job("prune_rate_limits", timedelta(minutes=10), ports.rate_limiter.prune),)
+    return (
+        Job("prune_rate_limits", timedelta(minutes=10), ports.rate_limiter.prune),
+        Job("prune_idempotency_keys", timedelta(hours=1), ports.answers.prune),
+    )
 
 
 FEATURE = Feature("operations", (OperationsController,), provide, jobs)

@@ -49,7 +49,13 @@ class ProjectController(Controller):
         wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.search)
         return respond(request.scope, window, await projects.page(request.actor, wanted, window))
 
-    @post("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_WRITE), raises=(KeyTaken, TokenNarrowed))
+    @post(
+        "/",
+        Access(Policy.SIGNED_IN, Scope.PROJECTS_WRITE),
+        raises=(KeyTaken, TokenNarrowed),
+        validate_only=True,
+        fresh=("id", "key"),
+    )
     async def create_project(
         self, request: ApiRequest, data: JSONBody[ProjectCreate], project_writes: Injected[ProjectWrites]
     ) -> Response[ProjectResponse]:
@@ -66,6 +72,7 @@ class ProjectController(Controller):
         "/{project:str}",
         Access(Policy.MAINTAINER, Scope.PROJECTS_WRITE),
         raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+        validate_only=True,
     )
     async def update_project(
         self, request: ApiRequest, project: FromPath[str], data: JSONBody[ProjectPatch], project_writes: Injected[ProjectWrites]
@@ -77,6 +84,7 @@ class ProjectController(Controller):
         "/{project:str}",
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
         raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+        validate_only=True,
     )
     async def delete_project(self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]) -> None:
         """Delete a project with its tasks."""
@@ -87,6 +95,7 @@ class ProjectController(Controller):
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
         raises=(ProjectNotFound, InsufficientRole),
         status_code=200,
+        validate_only=True,
     )
     async def archive_project(
         self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]
@@ -99,6 +108,7 @@ class ProjectController(Controller):
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
         raises=(ProjectNotFound, InsufficientRole),
         status_code=200,
+        validate_only=True,
     )
     async def unarchive_project(
         self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from service.features.projects.controller import ProjectController
 from service.features.projects.repository import PiccoloProjects
+from service.features.projects.sight import ProjectSight
 from service.features.projects.use_cases import ProjectWrites
 from service.wiring import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from service.kernel.ports import Sight
     from service.wiring import Ports, Provided
 
 
@@ -24,4 +26,9 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     }
 
 
-FEATURE = Feature("projects", (ProjectController,), provide)
+def sights(ports: Ports) -> Mapping[str, Sight]:
+    """Who may still see a project, and so everything in it."""
+    return {"project": ProjectSight(ports.database)}
+
+
+FEATURE = Feature("projects", (ProjectController,), provide, sights=sights)

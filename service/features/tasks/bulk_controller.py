@@ -29,6 +29,7 @@ class BulkController(Controller):
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
         raises=(InsufficientRole, ProjectArchived),
         status_code=200,
+        validate_only=True,
     )
     async def bulk_update_tasks(
         self, request: ApiRequest, data: JSONBody[TasksUpdate], bulk_writes: Injected[BulkWrites]
@@ -42,6 +43,8 @@ class BulkController(Controller):
         "/bulk-create",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
         raises=(InsufficientRole, ProjectArchived),
+        validate_only=True,
+        fresh=("id", "number", "key"),
     )
     async def bulk_create_tasks(
         self, request: ApiRequest, data: JSONBody[TasksCreate], bulk_writes: Injected[BulkWrites]

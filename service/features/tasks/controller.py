@@ -92,6 +92,8 @@ class TaskController(Controller):
         "/",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
         raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+        validate_only=True,
+        fresh=("id", "number", "key"),
     )
     async def create_task(
         self, request: ApiRequest, data: JSONBody[TaskCreate], task_writes: Injected[TaskWrites]
@@ -109,6 +111,7 @@ class TaskController(Controller):
         "/{task:str}",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
         raises=(TaskNotFound, InsufficientRole, ProjectArchived, ParentCycle),
+        validate_only=True,
     )
     async def update_task(
         self, request: ApiRequest, task: FromPath[str], data: JSONBody[TaskPatch], task_writes: Injected[TaskWrites]
@@ -120,6 +123,7 @@ class TaskController(Controller):
         "/{task:str}",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
         raises=(TaskNotFound, InsufficientRole, ProjectArchived),
+        validate_only=True,
     )
     async def delete_task(self, request: ApiRequest, task: FromPath[str], task_writes: Injected[TaskWrites]) -> None:
         """Delete a task with its subtasks."""

@@ -34,6 +34,10 @@ _TEXT = {"type": "string"}
 _SECONDS = {"type": "integer", "minimum": 0}
 # The headers that an answer may carry, each with what it means.
 HEADERS: dict[str, dict[str, Any]] = {
+    "Idempotency-Replayed": {
+        "description": "`true`: this is the kept answer to an earlier request with the same Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
     "Link": {"description": "The first, previous, next and last part of the list (RFC 8288).", "schema": _TEXT},
     "Location": {"description": "Where what was made can be read.", "schema": {"type": "string", "format": "uri-reference"}},
     "RateLimit": {
@@ -48,8 +52,17 @@ HEADERS: dict[str, dict[str, Any]] = {
     "X-Total-Count": {"description": "How many items the list has; absent with a cursor or `count=none`.", "schema": _SECONDS},
 }
 
-# The headers that every operation takes.
+# The headers that every operation takes, and the one that writes take.
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same request may be sent again under the same key and acts once: within 24 hours, a repetition gets "
+        "the first one's answer. 1 to 255 printable ASCII characters, of your own choice; keys belong to you (or to the personal "
+        "token), the method and the path.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    },
     "RequestId": {
         "name": "X-Request-Id",
         "in": "header",
@@ -74,7 +87,7 @@ class Operations:
         operation: dict[str, Any] = {
             "operationId": handler.name,
             "summary": summary(text),
-            "description": f"{text}\n\n{_access(plan)}",
+            "description": f"{text}\n\n{_access(plan)}{_nulls(plan)}",
             "tags": tags_of(handler),
             "security": [] if plan.access.policy is Policy.PUBLIC else [{"bearer": []}],
             "x-policy": plan.access.policy.value,
@@ -84,7 +97,8 @@ class Operations:
         parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)", path)]
         if plan.query.struct is not NoQuery:
             parameters += self.components.query(plan.query.struct)
-        operation["parameters"] = [*parameters, {"$ref": "#/components/parameters/RequestId"}]
+        shared = ["IdempotencyKey", "RequestId"] if plan.writing is not None and plan.writing.keyed else ["RequestId"]
+        operation["parameters"] = [*parameters, *({"$ref": f"#/components/parameters/{name}"} for name in shared)]
         if plan.body is not None and plan.body.struct.__struct_fields__:
             operation["requestBody"] = self._request_body(plan.body.struct, merge_patch=plan.merge_patch)
         operation["responses"] = {**self._answers(handler), **self._refusals(handler)}
@@ -112,8 +126,11 @@ class Operations:
         headers = ["X-Request-Id"]
         if handler.http_methods != {"GET"}:
             headers.append("X-Change-Cursor")
-        if handler.opt["pace"] is not None:
+        plan: Plan = handler.opt["plan"]
+        if plan.pace is not None:
             headers += ["RateLimit", "RateLimit-Policy"]
+        if plan.writing is not None and plan.writing.keyed:
+            headers.append("Idempotency-Replayed")
         answer: dict[str, Any] = {"description": f"{HTTPStatus(status).phrase}, without a body."}
         if type_ not in {None, type(None)}:
             schema = self.components.refer(type_)
@@ -220,6 +237,13 @@ def _access(plan: Plan) -> str:
     if plan.access.scope is None:
         return f"Allowed to {plan.access.policy}."
     return f"Allowed to {plan.access.policy}; a token needs the scope `{plan.access.scope}`."
+
+
+def _nulls(plan: Plan) -> str:
+    if plan.writing is None or not plan.writing.fresh:
+        return ""
+    names = [f"`{name}`" for name in plan.writing.fresh]
+    return f" With `validate_only`, what would be new is null: {', '.join(names)}."
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
