@@ -13,7 +13,7 @@ from msgspec import Struct
 from service.http.decoding import Model, NoBody
 from service.http.dry_run import DryRunQuery
 from service.http.idempotency import IdempotencyInFlight, IdempotencyKeyReused, IdempotencyNotSupported
-from service.http.problems import BodyTimeout, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
+from service.http.problems import API, BodyTimeout, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 from service.http.rate_limit import Congested
 from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, TooManyRequests, Unauthenticated, Unavailable
 
@@ -218,7 +218,7 @@ def plan_routes(app: litestar.Litestar) -> None:
 
 
 # Signing in has protections of its own, and answers with secrets.
-_SIGNING_IN = "/api/v1/auth/"
+_SIGNING_IN = f"{API}/auth/"
 
 
 def _writing(path: str, handler: HTTPRouteHandler) -> Writing | None:

@@ -185,6 +185,28 @@ def test_answers_name_the_headers_that_they_carry(document: dict[str, Any]) -> N
     assert all("Retry-After" in headers for (_, status), headers in shown.items() if status == "503")
 
 
+def test_every_write_outside_of_signing_in_takes_a_key_and_says_what_comes_of_it(document: dict[str, Any]) -> None:
+    shared = document["components"]["responses"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            keyed = {"$ref": "#/components/parameters/IdempotencyKey"} in operation["parameters"]
+            assert keyed == (method != "get" and not path.startswith("/api/v1/auth/")), operation["operationId"]
+            if keyed:
+                success = next(answer for status, answer in operation["responses"].items() if status[0] == "2")
+                assert "Idempotency-Replayed" in success["headers"]
+                busy, wrong = (shared[operation["responses"][status]["$ref"].rpartition("/")[2]] for status in ("409", "422"))
+                assert "Retry-After" in busy["headers"]
+                assert "idempotency_in_flight" in busy["description"]
+                assert "idempotency_key_reused" in wrong["description"]
+
+
+def test_what_can_be_tried_out_has_the_parameter_and_says_what_is_null(document: dict[str, Any]) -> None:
+    task = operations(document)["create_task"]
+    assert [each["name"] for each in task["parameters"] if each.get("in") == "query"] == ["validate_only"]
+    assert "null: `id`, `number`, `key`." in task["description"]
+    assert "is null:" not in operations(document)["update_task"]["description"]
+
+
 def test_what_a_person_may_know_is_one_of_two_schemas(document: dict[str, Any]) -> None:
     content = operations(document)["get_user"]["responses"]["200"]["content"]["application/json"]
     assert content["schema"]["oneOf"] == [{"$ref": f"{REF}User"}, {"$ref": f"{REF}PublicUser"}]
