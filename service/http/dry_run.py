@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -27,26 +28,21 @@ class DryRunQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = False
 
 
-class _Undone(Exception, Generic[T]):
-    """Carries the result out of the unit of work that it undoes."""
-
-    def __init__(self, result: T) -> None:
-        super().__init__()
-        self.result = result
+class _Undone(Exception):
+    """Raised for the sake of the ROLLBACK."""
 
 
 async def rehearse(unit_of_work: UnitOfWork, work: Callable[[], Awaitable[T]]) -> T:
     """The result of `work`, whose every effect is undone; what it refuses is refused."""
+    results: list[T] = []
 
     async def undone() -> None:
-        raise _Undone(await work())
+        results.append(await work())
+        raise _Undone
 
-    try:
+    with suppress(_Undone):
         await unit_of_work.run(undone)
-    except _Undone as end:
-        result: T = end.result
-        return result
-    raise AssertionError
+    return results[-1]
 
 
 def without_new(body: bytes, fresh: tuple[str, ...]) -> bytes:

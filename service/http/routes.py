@@ -197,7 +197,7 @@ def plan_routes(app: litestar.Litestar) -> None:
     """Give every handler its plan.
 
     Raises:
-        UndeclaredRoute: a route lacks its policy, needs a token but names no scope, or writes without taking the request.
+        UndeclaredRoute: a route lacks its policy, needs a token but names no scope, or can't keep what it promises of its writes.
     """
     for path, handler in handlers(app):
         access = handler.opt.get("access")
@@ -223,7 +223,12 @@ _SIGNING_IN = f"{API}/auth/"
 
 def _writing(path: str, handler: HTTPRouteHandler) -> Writing | None:
     writing: Writing | None = handler.opt["writing"]
-    if writing is None or path.startswith(_SIGNING_IN):
+    if writing is None:
+        return None
+    if path.startswith(_SIGNING_IN):
+        if writing.validate_only:
+            message = f"{sorted(handler.http_methods)} {path} is part of signing in, which can't be tried out"
+            raise UndeclaredRoute(message)
         return None
     if "request" not in handler.parsed_fn_signature.parameters:
         message = f"{sorted(handler.http_methods)} {path} takes no `request`, so it could not honour an Idempotency-Key"

@@ -98,6 +98,15 @@ def test_signing_in_needs_no_request() -> None:
     assert [handler.opt["plan"].writing for route in app.routes for handler in getattr(route, "route_handlers", ())[:1]] == [None]
 
 
+def test_signing_in_can_not_be_tried_out() -> None:
+    @post("/auth/nothing", Access(Policy.PUBLIC), validate_only=True)
+    async def sign_in(request: ApiRequest) -> None:
+        """Nothing."""
+
+    with pytest.raises(UndeclaredRoute, match="part of signing in"):
+        small_app(sign_in)
+
+
 class Own(Struct, forbid_unknown_fields=True):
     force: bool = False
 

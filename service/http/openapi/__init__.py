@@ -21,8 +21,8 @@ an answer never lacks a field, and what has no value is `null`. PATCH is a JSON 
 is `null` is cleared. HEAD works where GET does, and OPTIONS lists the methods of a path.
 
 Whoever gets no answer to a write sends it again under the same `Idempotency-Key`: it acts once, and the repetition is answered as
-the first one was, with `Idempotency-Replayed: true`. Where an operation has `validate_only`, it can be tried out: every check is made and
-nothing changes.
+the first one was, with `Idempotency-Replayed: true`. An operation that has `validate_only` can be tried out: every check is made
+and nothing changes.
 
 Every refusal is a problem (RFC 9457): `code` is stable, `detail` says what to do instead, `type` leads to an explanation.
 """
