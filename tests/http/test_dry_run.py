@@ -37,6 +37,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "delete_task": ("ann", "/tasks/WEB-1", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
+    "unlock_user": ("root", "/users/{bob}/unlock", None),
     "update_me": ("bob", "/users/me", {"locale": "de"}),
     "update_project": ("ann", "/projects/WEB", {"name": "Renamed", "description": None}),
     "update_task": ("ann", "/tasks/{task}", {"title": "Renamed", "due_date": "2026-12-01T00:00:00Z"}),

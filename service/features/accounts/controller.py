@@ -166,7 +166,7 @@ class UserAdministrationController(Controller):
         """End all sessions of somebody at once, and refuse further logins; the account and what it wrote stay."""
         return await user_administration.deactivate(request.actor, user)
 
-    @post("/{user:str}/unlock", ADMINS, raises=(UserNotFound,), status_code=200)
+    @post("/{user:str}/unlock", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True)
     async def unlock_user(
         self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
     ) -> UserResponse:
