@@ -18,11 +18,14 @@ from service.kernel.errors import (
     Invalid,
     Malformed,
     NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
     Refusal,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
+from service.kernel.preconditions import FieldConflict
 
 if TYPE_CHECKING:
     from litestar import Request
@@ -87,9 +90,11 @@ STATUS: dict[type[Refusal], int] = {
     NotAcceptable: 406,
     BodyTimeout: 408,
     Conflict: 409,
+    PreconditionFailed: 412,
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     Invalid: 422,
+    PreconditionRequired: 428,
     TooManyRequests: 429,
     InternalError: 500,
     Unavailable: 503,
@@ -116,6 +121,10 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
         Meta(description="Beside a 503: nothing was changed, or it is unknown whether the change was made."),
     ] = ""
     path: Annotated[tuple[str, ...], Meta(description="The ids of the tasks from a parent to its would-be child.")] = ()
+    mergeable: Annotated[bool, Meta(description="Beside a 412: the same with `Prefer: merge` would be accepted.")] = False
+    conflicts: Annotated[tuple[FieldConflict, ...], Meta(description="The fields that were changed on both sides.")] = ()
+    version: Annotated[int, Meta(description="The version that the object has by now.")] = 0
+    index: Annotated[int, Meta(description="Which of the tasks of the request it is about, counted from 0.")] = 0
 
 
 def status_of(refusal: type[Refusal]) -> int:

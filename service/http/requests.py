@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from litestar import Request
 from msgspec import Struct
 
+from service.http.conditional import precondition_of
 from service.http.decoding import MAX_BODY_BYTES
 from service.http.problems import BodyTimeout, PayloadTooLarge, UnsupportedMediaType
 from service.http.routes import Policy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from service.http.routes import Access, Plan
     from service.http.safeguards import Safeguard, Safeguards
     from service.kernel.ports import Authenticator
+    from service.kernel.preconditions import Precondition
 
 S = TypeVar("S", bound=Struct)
 
@@ -56,6 +58,18 @@ class ApiRequest(Request[Actor, Any, Any]):
     # The body, byte for byte.
     sent: bytes = b""
     _decoded: Struct | None = None
+    _precondition: Precondition | None = None
+
+    @property
+    def precondition(self) -> Precondition:
+        """What If-Match and Prefer say, on a route that declares `if_match`."""
+        assert self._precondition is not None  # noqa: S101  (as in `query`)
+        return self._precondition
+
+    @property
+    def was_merged(self) -> bool:
+        """Whether the change was made although the object had moved on, as the client prefers."""
+        return self._precondition is not None and self._precondition.merged
 
     @property
     def trace(self) -> Trace:
@@ -85,23 +99,35 @@ def admission(
         plan: Plan = request.route_handler.opt["plan"]
         if throttle is not None and plan.pace is not None:
             await throttle.admit(request.scope, request.route_handler.fn.__name__, plan.pace)
-        wrong: list[Invalid] = []
-        if plan.body is not None:
-            try:
-                request._decoded = plan.body.from_json(await _body(request, plan))  # noqa: SLF001
-            except Invalid as refusal:
-                wrong.append(refusal)
-        try:
-            request._query = plan.query.from_query(request.scope["query_string"])  # noqa: SLF001
-            if plan.writing is not None:
-                request.safeguard = safeguards.choose(request, plan.writing)
-        except Invalid as refusal:
-            wrong.append(refusal)
+        wrong = await _decode(request, plan, safeguards)
         request.actor = await _actor(request, plan.access, authenticator)
         if wrong:
             raise wrong[0] if len(wrong) == 1 else Invalid(*(error for refusal in wrong for error in refusal.errors))
 
     return admit
+
+
+async def _decode(request: ApiRequest, plan: Plan, safeguards: Safeguards) -> list[Invalid]:
+    """What is wrong with the body and with the query string; only who is signed in is told.
+
+    Raises:
+        Malformed: a header, the body or the query string can't be read at all.
+    """
+    wrong: list[Invalid] = []
+    if plan.if_match:
+        request._precondition = precondition_of(request.scope["headers"])  # noqa: SLF001
+    if plan.body is not None:
+        try:
+            request._decoded = plan.body.from_json(await _body(request, plan))  # noqa: SLF001
+        except Invalid as refusal:
+            wrong.append(refusal)
+    try:
+        request._query = plan.query.from_query(request.scope["query_string"])  # noqa: SLF001
+        if plan.writing is not None:
+            request.safeguard = safeguards.choose(request, plan.writing)
+    except Invalid as refusal:
+        wrong.append(refusal)
+    return wrong
 
 
 TOO_LONG = "The body is longer than 1 MiB."

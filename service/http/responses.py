@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import litestar
 import msgspec
 
+from service.http.conditional import is_known, tag_of
+
 if TYPE_CHECKING:
     from litestar import Request
     from litestar.types import ASGIApp, Receive, Scope, Send
+
+    from service.http.requests import ApiRequest
 
 T = TypeVar("T")
 
@@ -26,17 +30,24 @@ class Response(litestar.Response[T]):
     def to_asgi_response(  # type: ignore[override]
         self,
         app: Any,  # noqa: ARG002  (Litestar names them)
-        request: Request[Any, Any, Any],  # noqa: ARG002
+        request: Request[Any, Any, Any],
         **defaults: Any,
     ) -> ASGIApp:
         """The encoded response; Litestar passes what the route declares, of which only the status matters here."""
         body = b"" if self.content is None else self.content if isinstance(self.content, bytes) else _encode(self.content)
         headers = [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in self.headers.items()]
+        status = self.status_code or defaults.get("status_code") or 200
+        if (tag := tag_of(self.content, body)) is not None:
+            headers.append((b"etag", tag))
+            if request.method == "GET" and is_known(request.scope["headers"], tag):
+                return Encoded(304, headers, b"")
+            if cast("ApiRequest", request).was_merged:
+                headers.append((b"preference-applied", b"merge"))
         if body:
             if not any(name == b"content-type" for name, _ in headers):
                 headers.append((b"content-type", b"application/json"))
             headers.append((b"content-length", b"%d" % len(body)))
-        return Encoded(self.status_code or defaults.get("status_code") or 200, headers, body)
+        return Encoded(status, headers, body)
 
 
 class Encoded:

@@ -15,7 +15,16 @@ from service.http.dry_run import DryRunQuery
 from service.http.idempotency import IdempotencyInFlight, IdempotencyKeyReused, IdempotencyNotSupported
 from service.http.problems import API, BodyTimeout, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 from service.http.rate_limit import Congested
-from service.kernel.errors import Forbidden, Invalid, Malformed, NotFound, TooManyRequests, Unauthenticated, Unavailable
+from service.kernel.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -78,6 +87,7 @@ class Plan(Struct, frozen=True):
     query: Model[Any]
     body: Model[Any] | None
     merge_patch: bool
+    if_match: bool
     pace: Pace | None = None
     # None: a read, or part of signing in.
     writing: Writing | None = None
@@ -100,19 +110,13 @@ def _route(
     writing = Writing(**{name: options.pop(name) for name in Writing.__struct_fields__ if name in options})
     if writing.validate_only and query is NoQuery:
         query = DryRunQuery
-    refusals: set[type[Refusal]] = {Malformed, NotAcceptable, Unavailable, *raises}
-    if access.policy is not Policy.PUBLIC:
-        refusals |= {Unauthenticated, Forbidden}
-    if query is not NoQuery or decorator is not litestar.get:
-        refusals.add(Invalid)
-    if "{" in path:
-        refusals.add(NotFound)
-    if decorator in (litestar.post, litestar.patch, litestar.put):
-        refusals |= {BodyTimeout, PayloadTooLarge, UnsupportedMediaType}
-
+    if_match: bool = options.pop("if_match", False)
     pace: Pace | None = options.pop(
         "pace", Pace.GUARDED if access.policy is Policy.PUBLIC and decorator is not litestar.get else None
     )
+    refusals = {*raises, *_implied(decorator, path, access, reads_query=query is not NoQuery)}
+    if if_match:
+        refusals.add(PreconditionFailed)
     if pace is not None:
         refusals |= {TooManyRequests, Congested}
     answers: Mapping[int, type[Struct]] = options.pop("answers", {})
@@ -125,11 +129,13 @@ def _route(
             operation_id=function.__name__,
             status_code=status_code,
             # `answers` are further bodies by their status, where an answer beside the usual one is no refusal.
+            # `if_match` says that it changes one object, and only in a state that If-Match names, if one is sent.
             opt={
                 "access": access,
                 "query": query,
                 "refusals": _sorted(refusals),
                 "answers": answers,
+                "if_match": if_match,
                 "pace": pace,
                 "writing": None if reads else writing,
             },
@@ -138,6 +144,19 @@ def _route(
         )(function if reads else _safeguarded(function))
 
     return declare
+
+
+def _implied(decorator: Callable[..., Any], path: str, access: Access, *, reads_query: bool) -> Iterator[type[Refusal]]:
+    """What a route may refuse whatever it is about."""
+    yield from (Malformed, NotAcceptable, Unavailable)
+    if access.policy is not Policy.PUBLIC:
+        yield from (Unauthenticated, Forbidden)
+    if reads_query or decorator is not litestar.get:
+        yield Invalid
+    if "{" in path:
+        yield NotFound
+    if decorator in (litestar.post, litestar.patch, litestar.put):
+        yield from (BodyTimeout, PayloadTooLarge, UnsupportedMediaType)
 
 
 def _sorted(refusals: Iterable[type[Refusal]]) -> list[type[Refusal]]:
@@ -212,6 +231,7 @@ def plan_routes(app: litestar.Litestar) -> None:
             Model(handler.opt["query"], in_="query"),
             Model(body.annotation if body else NoBody) if reads_body else None,
             "PATCH" in handler.http_methods,
+            handler.opt["if_match"],
             handler.opt["pace"],
             writing,
         )

@@ -77,6 +77,20 @@ class Conflict(Refusal):
     title = "The request clashes with the present state"
 
 
+class PreconditionFailed(Refusal):
+    """What the request was made for is not the present state."""
+
+    code = "precondition_failed"
+    title = "The object has changed since it was read"
+
+
+class PreconditionRequired(Refusal):
+    """The request must say which state it was made for, and does not."""
+
+    code = "precondition_required"
+    title = "The request must be conditional"
+
+
 class Invalid(Refusal):
     """The request is readable, but some of its values are not acceptable."""
 

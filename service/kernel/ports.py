@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -64,6 +64,10 @@ class Outbox(Protocol):
 
         A refusal must not undo it: it is returned out of the unit and raised after COMMIT.
         """
+        ...
+
+    async def values_at(self, subject_id: UUID, version: int, fields: Collection[str]) -> Mapping[str, Any]:
+        """See preconditions.History: the values that fields of a subject had at a version, of those that changed after it."""
         ...
 
 

@@ -48,8 +48,10 @@ class ProjectStateFactory(MsgspecFactory[ProjectState]):
     """Locked rows of writable projects."""
 
     key = "WEB"
+    require_if_match = False
     archived_at = None
     version = 1
+    field_versions = Use(dict[str, int])
 
 
 class TaskDraftFactory(MsgspecFactory[TaskDraft]):
@@ -72,6 +74,7 @@ class TaskStateFactory(MsgspecFactory[TaskState]):
     assignee_id = None
     parent_id = None
     version = 1
+    field_versions = Use(dict[str, int])
 
 
 class ProjectRefFactory(MsgspecFactory[ProjectRef]):

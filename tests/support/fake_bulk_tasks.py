@@ -11,6 +11,7 @@ from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
 from service.features.tasks.bulk_ports import BulkTasks
 from service.features.tasks.domain import ProjectRef, TaskState
 from service.features.tasks.ports import Insider
+from tests.support.fakes import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,7 +59,7 @@ class FakeBulkTasks(BulkTasks):
         """See bulk_ports.BulkTasks."""
         for row in rows:
             assert row.state.id in self._locked, "tasks are changed after they were locked"
-            self._tasks.rows[row.state.id] = structs.replace(row.state, **row.changes, version=row.state.version + 1)
+            self._tasks.rows[row.state.id] = structs.replace(row.state, **row.changes, **stamped(row.state, row.changes))
 
     async def claim_numbers(self, wanted: Mapping[UUID, int]) -> dict[UUID, tuple[int, ProjectRef]]:
         """See bulk_ports.BulkTasks."""

@@ -11,6 +11,7 @@ from service.features.projects.domain import Member, Project, ProjectNotFound, P
 from service.features.projects.ports import ProjectFilter, Projects
 from service.kernel.paging import Slice, Window
 from tests.support.factories import SOME_DAY
+from tests.support.fakes import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ class FakeProjects(Projects):
         kept = {field: value for field, value in changes.items() if field != "deleted_at"}
         if changes.get("deleted_at") is not None:
             self.deleted.add(state.id)
-        self.rows[state.id] = structs.replace(state, **kept, version=state.version + 1)
+        self.rows[state.id] = structs.replace(state, **kept, **stamped(state, changes))
         return state.version + 1
 
     def _alive(self) -> list[ProjectState]:

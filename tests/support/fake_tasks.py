@@ -22,6 +22,7 @@ from service.features.tasks.domain import (
 from service.features.tasks.ports import Insider, TaskFilter, Tasks
 from service.kernel.paging import Slice, Window
 from tests.support.factories import SOME_DAY
+from tests.support.fakes import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -150,7 +151,7 @@ class FakeTasks(Tasks):
     async def change(self, state: TaskState, changes: Mapping[str, Any], now: datetime) -> int:
         """See ports.Tasks."""
         assert state.id in self._locked, "a task is changed after it was locked"
-        self.rows[state.id] = structs.replace(state, **changes, version=state.version + 1)
+        self.rows[state.id] = structs.replace(state, **changes, **stamped(state, changes))
         return state.version + 1
 
     async def delete(self, states: Sequence[TaskState], now: datetime) -> None:

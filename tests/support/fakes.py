@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from service.kernel.actor import Actor, Trace
 from service.kernel.ports import Clock, Ids, KeptAnswers, Outbox, UnitOfWork
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
     from service.kernel.answers import KeptAnswer
     from service.kernel.audit import AuditEntry
@@ -73,6 +73,13 @@ class FakeOutbox(Outbox):
     async def record(self, actor: Actor, *entries: AuditEntry) -> None:
         self.entries += entries
 
+    async def values_at(self, subject_id: UUID, version: int, fields: Collection[str]) -> Mapping[str, Any]:
+        later = [event for event in self.events if event.subject_id == subject_id and event.subject_version > version]
+        found: dict[str, Any] = {}
+        for event in sorted(later, key=lambda event: event.subject_version, reverse=True):
+            found |= {field: change.old for field, change in event.changes.items() if field in fields}
+        return found
+
     @property
     def types(self) -> list[str]:
         """The types of the events, in their order."""
@@ -96,6 +103,12 @@ class FakeAnswers(KeptAnswers):
 
     async def prune(self) -> None:
         self.kept.clear()
+
+
+def stamped(state: Any, changes: Iterable[str]) -> dict[str, Any]:
+    """The versions that a row and its fields get by a change."""
+    version = state.version + 1
+    return {"version": version, "field_versions": {**state.field_versions, **dict.fromkeys(changes, version)}}
 
 
 def an_actor(number: int = 1, *, is_admin: bool = False) -> Actor:

@@ -10,16 +10,16 @@ Whoever has subscribed to an event gets a delivery in the same statement; the re
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from service.adapters.outbox.statements import INSERT, INSERT_AUDIT, INSERT_ONE, INSERT_WITH_DELIVERIES, OPEN_EPOCH
+from service.adapters.outbox.statements import INSERT, INSERT_AUDIT, INSERT_ONE, INSERT_WITH_DELIVERIES, OPEN_EPOCH, VALUES_AT
 from service.adapters.outbox.tables import AuditRow, DeliveryRow, EpochRow, EventRow
 from service.kernel.audit import AuditEntry, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -68,6 +68,11 @@ class PostgresOutbox:
         """Write audit entries that no event stands behind, in the open transaction."""
         self._database.require_unit()
         await self._audit(actor, [(None, entry) for entry in entries], self._clock.now())
+
+    async def values_at(self, subject_id: UUID, version: int, fields: Collection[str]) -> Mapping[str, Any]:
+        """See ports.Outbox."""
+        rows = await self._database.fetch(VALUES_AT, subject_id, version, list(fields))
+        return {field: msgspec.json.decode(old) for field, old in rows}
 
     async def _audit(self, actor: Actor, entries: Sequence[tuple[UUID | None, AuditEntry]], now: datetime) -> None:
         rows = [_audit_row(self._ids.new(), actor, event_id, entry, now) for event_id, entry in entries]

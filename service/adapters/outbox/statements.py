@@ -59,6 +59,17 @@ INSERT_WITH_DELIVERIES = Statement(
     )
 )  # fmt: skip
 
+# What the first change after a version found there.
+VALUES_AT = Statement(
+    lambda: QueryString(
+        "SELECT DISTINCT ON (changed.field) changed.field, changed.change -> 'old' "
+        "FROM events, jsonb_each(changes) AS changed (field, change) "
+        "WHERE subject_id = {} AND subject_version > {} AND changed.field = ANY ({}::text[]) "
+        "ORDER BY changed.field, subject_version, sequence",
+        Param(1), Param(2), Param(3),
+    )
+)  # fmt: skip
+
 _AUDIT = (
     ("id", "uuid"), ("time", "timestamptz"), ("action", "text"), ("outcome", "text"), ("reason", "text"), ("actor_id", "uuid"),
     ("actor_kind", "text"), ("session_id", "uuid"), ("token_id", "uuid"), ("target_type", "text"), ("target_id", "uuid"),

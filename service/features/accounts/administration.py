@@ -10,6 +10,7 @@ from service.features.accounts.addresses import canonical_email
 from service.features.accounts.domain import Role, UserNotFound, require_admin, require_another_admin
 from service.features.accounts.events import UserActivated, UserDeactivated, UserRoleChanged, UserUnlocked
 from service.features.accounts.use_cases import apply_changes
+from service.kernel.preconditions import ANY, hold
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from service.features.accounts.use_cases import Kit
     from service.kernel.actor import Actor
     from service.kernel.events import Event
+    from service.kernel.preconditions import Precondition
 
 
 class UserAdministration:
@@ -29,41 +31,45 @@ class UserAdministration:
         self._kit = kit
         self._throttle = throttle
 
-    async def activate(self, actor: Actor, reference: str) -> User:
+    async def activate(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> User:
         """Let somebody log in again; an account that is active stays as it is.
 
         Raises:
             UserNotFound: there is no such account.
             Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
         """
-        return await self._decide(actor, reference, {"is_active": True}, UserActivated)
+        return await self._decide(actor, reference, {"is_active": True}, UserActivated, precondition)
 
-    async def deactivate(self, actor: Actor, reference: str) -> User:
+    async def deactivate(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> User:
         """End somebody's sessions and let nobody log in there; an account that is inactive stays as it is.
 
         Raises:
             UserNotFound: there is no such account.
             Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
             LastAdmin: it is the only active admin.
         """
-        return await self._decide(actor, reference, {"is_active": False}, UserDeactivated)
+        return await self._decide(actor, reference, {"is_active": False}, UserDeactivated, precondition)
 
-    async def set_role(self, actor: Actor, reference: str, role: Role) -> User:
+    async def set_role(self, actor: Actor, reference: str, role: Role, precondition: Precondition = ANY) -> User:
         """Give somebody a role, from the next request on: sessions stay, since the role is read on each.
 
         Raises:
             UserNotFound: there is no such account.
             Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
             LastAdmin: it is the only active admin, and would be none.
         """
-        return await self._decide(actor, reference, {"role": role}, UserRoleChanged)
+        return await self._decide(actor, reference, {"role": role}, UserRoleChanged, precondition)
 
-    async def unlock(self, actor: Actor, reference: str) -> User:
+    async def unlock(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> User:
         """Let an address be tried again after too many wrong passwords; one that is not locked only starts counting anew.
 
         Raises:
             UserNotFound: there is no such account.
             Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
         """
         user_id = parse_id(reference)
         if user_id is None:
@@ -73,6 +79,7 @@ class UserAdministration:
         async def work() -> User:
             state, admins = await kit.users.lock_with_admins(user_id)
             require_admin(actor.user_id, admins)
+            await hold(precondition, state, kit.outbox)
             _, canonical = canonical_email(state.email)
             if await self._throttle.lift(canonical):
                 await kit.outbox.publish(actor, UserUnlocked(subject_id=state.id, subject_version=state.version))
@@ -80,7 +87,9 @@ class UserAdministration:
 
         return await kit.unit_of_work.run(work)
 
-    async def _decide(self, actor: Actor, reference: str, wanted: Mapping[str, Any], event: type[Event]) -> User:
+    async def _decide(
+        self, actor: Actor, reference: str, wanted: Mapping[str, Any], event: type[Event], precondition: Precondition
+    ) -> User:
         user_id = parse_id(reference)
         if user_id is None:
             raise UserNotFound
@@ -89,6 +98,7 @@ class UserAdministration:
         async def work() -> User:
             state, admins = await kit.users.lock_with_admins(user_id)
             require_admin(actor.user_id, admins)
+            await hold(precondition, state, kit.outbox)
             after = replace(state, **wanted)
             if not (after.is_active and after.role is Role.ADMIN):
                 require_another_admin(user_id, admins)

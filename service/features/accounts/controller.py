@@ -126,10 +126,10 @@ class UserController(Controller):
         return await users.whole(request.actor.id)
 
     # There is no users:write: a token made for tasks must not rename its owner, so a profile takes a session or the widest scope.
-    @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,), validate_only=True)
+    @patch("/me", Access(Policy.SIGNED_IN, Scope.ADMIN), raises=(UserNotFound,), validate_only=True, if_match=True)
     async def update_me(self, data: JSONBody[UserPatch], request: ApiRequest, user_writes: Injected[UserWrites]) -> UserResponse:
         """Change your name, time zone or locale; what the body leaves out stays as it is."""
-        return await user_writes.update(request.actor, str(request.actor.id), given(data))
+        return await user_writes.update(request.actor, str(request.actor.id), given(data), request.precondition)
 
     @get("/{user:str}", Access(Policy.VISIBLE, Scope.USERS_READ), raises=(UserNotFound,))
     async def get_user(
@@ -138,12 +138,14 @@ class UserController(Controller):
         """Read a person: whole if it is you or you are an admin, else as people in shared projects see them."""
         return await users.find(request.actor, user)
 
-    @patch("/{user:str}", Access(Policy.SELF, Scope.ADMIN), raises=(UserNotFound, NotYourProfile), validate_only=True)
+    @patch(
+        "/{user:str}", Access(Policy.SELF, Scope.ADMIN), raises=(UserNotFound, NotYourProfile), validate_only=True, if_match=True
+    )
     async def update_user(
         self, data: JSONBody[UserPatch], request: ApiRequest, user: FromPath[str], user_writes: Injected[UserWrites]
     ) -> UserResponse:
         """Change the name, time zone or locale of yourself or, as an admin, of anyone; what the body leaves out stays."""
-        return await user_writes.update(request.actor, user, given(data))
+        return await user_writes.update(request.actor, user, given(data), request.precondition)
 
 
 class UserAdministrationController(Controller):
@@ -152,28 +154,28 @@ class UserAdministrationController(Controller):
     path = "/users"
     tags = ("accounts",)
 
-    @post("/{user:str}/activate", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True)
+    @post("/{user:str}/activate", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True, if_match=True)
     async def activate_user(
         self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
     ) -> UserResponse:
         """Let somebody log in again."""
-        return await user_administration.activate(request.actor, user)
+        return await user_administration.activate(request.actor, user, request.precondition)
 
-    @post("/{user:str}/deactivate", ADMINS, raises=(UserNotFound, LastAdmin), status_code=200, validate_only=True)
+    @post("/{user:str}/deactivate", ADMINS, raises=(UserNotFound, LastAdmin), status_code=200, validate_only=True, if_match=True)
     async def deactivate_user(
         self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
     ) -> UserResponse:
         """End all sessions of somebody at once, and refuse further logins; the account and what it wrote stay."""
-        return await user_administration.deactivate(request.actor, user)
+        return await user_administration.deactivate(request.actor, user, request.precondition)
 
-    @post("/{user:str}/unlock", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True)
+    @post("/{user:str}/unlock", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True, if_match=True)
     async def unlock_user(
         self, request: ApiRequest, user: FromPath[str], user_administration: Injected[UserAdministration]
     ) -> UserResponse:
         """Let somebody try to log in again whose address is locked after too many wrong passwords."""
-        return await user_administration.unlock(request.actor, user)
+        return await user_administration.unlock(request.actor, user, request.precondition)
 
-    @put("/{user:str}/role", ADMINS, raises=(UserNotFound, LastAdmin), validate_only=True)
+    @put("/{user:str}/role", ADMINS, raises=(UserNotFound, LastAdmin), validate_only=True, if_match=True)
     async def set_user_role(
         self,
         data: JSONBody[RoleChange],
@@ -182,4 +184,4 @@ class UserAdministrationController(Controller):
         user_administration: Injected[UserAdministration],
     ) -> UserResponse:
         """Make somebody an admin or a plain user, from the next request on."""
-        return await user_administration.set_role(request.actor, user, data.role)
+        return await user_administration.set_role(request.actor, user, data.role, request.precondition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -106,6 +107,7 @@ class UserState(Struct, frozen=True):
     timezone: str
     locale: str
     version: int
+    field_versions: Mapping[str, int] = {}
 
 
 class Credentials(Struct, frozen=True):

@@ -36,6 +36,7 @@ _WHOLE = (
 _PUBLIC = (_U.id, _U.full_name, _U.email, _U.is_active)
 _STATE = (
     _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale, _U.version,
+    _U.field_versions,
 )  # fmt: skip
 
 
@@ -308,5 +309,5 @@ def _user(row: Iterable[Any]) -> User:
 
 
 def _state(row: asyncpg.Record) -> UserState:
-    user_id, email, full_name, role, *rest = row
-    return UserState(user_id, email, full_name, Role(role), *rest)
+    user_id, email, full_name, role, *rest, field_versions = row
+    return UserState(user_id, email, full_name, Role(role), *[*rest, msgspec.json.decode(field_versions)])

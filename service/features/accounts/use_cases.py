@@ -21,6 +21,7 @@ from service.features.accounts.domain import (
 )
 from service.features.accounts.events import AdminAppointed, PasswordSet, UserRegistered, UserUpdated
 from service.kernel.events import Change
+from service.kernel.preconditions import ANY, hold
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from service.kernel.actor import Actor
     from service.kernel.events import Event
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.preconditions import Precondition
 
 # The purpose of a link that sets a password.
 PASSWORD = "password"  # noqa: S105  (a word, not a secret)
@@ -83,12 +85,13 @@ class UserWrites:
 
         return await kit.unit_of_work.run(work)
 
-    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any]) -> User:
+    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any], precondition: Precondition = ANY) -> User:
         """Give fields of a profile new values; values that it has already change nothing.
 
         Raises:
             UserNotFound: there is no such account, or none that the actor may see.
             NotYourProfile: the actor sees somebody else there, and is no admin.
+            PreconditionFailed: the account has changed since the client read it.
         """
         kit = self._kit
 
@@ -101,6 +104,7 @@ class UserWrites:
                 message = "Only the person and admins change a profile."
                 raise NotYourProfile(message, required_role="admin")
             state = await kit.users.lock(user_id)
+            await hold(precondition, state, kit.outbox, sent=wanted)
             await apply_changes(kit, actor, state, wanted, UserUpdated)
             return await kit.users.whole(user_id)
 

@@ -19,6 +19,7 @@ from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Scope
+from service.kernel.errors import PreconditionRequired
 from service.kernel.text import searchable
 from service.wiring import Injected
 
@@ -71,29 +72,32 @@ class ProjectController(Controller):
     @patch(
         "/{project:str}",
         Access(Policy.MAINTAINER, Scope.PROJECTS_WRITE),
-        raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+        raises=(ProjectNotFound, InsufficientRole, ProjectArchived, PreconditionRequired),
         validate_only=True,
+        if_match=True,
     )
     async def update_project(
         self, request: ApiRequest, project: FromPath[str], data: JSONBody[ProjectPatch], project_writes: Injected[ProjectWrites]
     ) -> ProjectResponse:
         """Change a project; what the body leaves out stays as it is."""
-        return await project_writes.update(request.actor, project, given(data))
+        return await project_writes.update(request.actor, project, given(data), request.precondition)
 
     @delete(
         "/{project:str}",
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
-        raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+        raises=(ProjectNotFound, InsufficientRole, ProjectArchived, PreconditionRequired),
         validate_only=True,
+        if_match=True,
     )
     async def delete_project(self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]) -> None:
         """Delete a project with its tasks."""
-        await project_writes.delete(request.actor, project)
+        await project_writes.delete(request.actor, project, request.precondition)
 
     @post(
         "/{project:str}/archive",
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
-        raises=(ProjectNotFound, InsufficientRole),
+        raises=(ProjectNotFound, InsufficientRole, PreconditionRequired),
+        if_match=True,
         status_code=200,
         validate_only=True,
     )
@@ -101,12 +105,13 @@ class ProjectController(Controller):
         self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]
     ) -> ProjectResponse:
         """Make a project read-only."""
-        return await project_writes.archive(request.actor, project)
+        return await project_writes.archive(request.actor, project, request.precondition)
 
     @post(
         "/{project:str}/unarchive",
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
-        raises=(ProjectNotFound, InsufficientRole),
+        raises=(ProjectNotFound, InsufficientRole, PreconditionRequired),
+        if_match=True,
         status_code=200,
         validate_only=True,
     )
@@ -114,4 +119,4 @@ class ProjectController(Controller):
         self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]
     ) -> ProjectResponse:
         """Make a project writable again."""
-        return await project_writes.unarchive(request.actor, project)
+        return await project_writes.unarchive(request.actor, project, request.precondition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -110,6 +111,8 @@ class ProjectState(Struct, frozen=True):
     require_if_match: bool
     archived_at: datetime | None
     version: int
+    # Empty where it is locked for a change of its tasks.
+    field_versions: Mapping[str, int] = {}
 
     def refuse_archived(self) -> None:
         """Guard of every write but archiving itself.

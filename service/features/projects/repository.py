@@ -88,7 +88,7 @@ def _lock(column: Any) -> Any:
         "{} FOR NO KEY UPDATE",
         ProjectRow.select(
             ProjectRow.id, ProjectRow.key, ProjectRow.name, ProjectRow.description, ProjectRow.require_if_match,
-            ProjectRow.archived_at, ProjectRow.version,
+            ProjectRow.archived_at, ProjectRow.version, ProjectRow.field_versions,
         ).where(column == Param(1)).where(ProjectRow.deleted_at.is_null()).querystrings[0],
     )  # fmt: skip
 
@@ -172,7 +172,8 @@ class PiccoloProjects(Projects):
         row = await self._database.fetch_row(LOCK_BY_KEY if project_id is None else LOCK_BY_ID, project_id or reference)
         if row is None:
             raise ProjectNotFound
-        return ProjectState(*row)
+        *columns, field_versions = row
+        return ProjectState(*[*columns, msgspec.json.decode(field_versions)])
 
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""

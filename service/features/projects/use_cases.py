@@ -14,10 +14,10 @@ from service.features.projects.events import (
     ProjectUpdated,
 )
 from service.kernel.events import Change
+from service.kernel.preconditions import ANY, hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from uuid import UUID
 
     from service.features.projects.domain import Project, ProjectState
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from service.kernel.actor import Actor
     from service.kernel.events import Event
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.preconditions import Precondition
 
 
 class ProjectWrites:
@@ -63,62 +64,75 @@ class ProjectWrites:
 
         return await self._unit_of_work.run(work)
 
-    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any]) -> Project:
+    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any], precondition: Precondition = ANY) -> Project:
         """Give fields of a project new values; values that it has already change nothing.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is no maintainer.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: it has changed since the client read it.
             ProjectArchived: the project is read-only.
         """
 
         async def work() -> Project:
             state = await self._locked(actor, reference, ProjectRole.MAINTAINER)
+            await hold(precondition, state, self._outbox, sent=wanted, required=state.require_if_match)
             state.refuse_archived()
             await self._apply(actor, state, wanted, ProjectUpdated)
             return await self._projects.find(actor, str(state.id))
 
         return await self._unit_of_work.run(work)
 
-    async def archive(self, actor: Actor, reference: str) -> Project:
+    async def archive(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> Project:
         """Make a project read-only; one that is so already stays as it is.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is not the owner.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: it has changed since the client read it.
         """
-        return await self._close(actor, reference, self._clock.now(), ProjectArchivedEvent)
+        return await self._close(actor, reference, {"archived_at": self._clock.now()}, ProjectArchivedEvent, precondition)
 
-    async def unarchive(self, actor: Actor, reference: str) -> Project:
+    async def unarchive(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> Project:
         """Make a project writable again; one that is so already stays as it is.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is not the owner.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: it has changed since the client read it.
         """
-        return await self._close(actor, reference, None, ProjectUnarchived)
+        return await self._close(actor, reference, {"archived_at": None}, ProjectUnarchived, precondition)
 
-    async def delete(self, actor: Actor, reference: str) -> None:
+    async def delete(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> None:
         """Delete a project softly: it and its tasks are gone for every reader, its key is free.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is not the owner.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: it has changed since the client read it.
             ProjectArchived: the project is read-only.
         """
 
         async def work() -> None:
             state = await self._locked(actor, reference, ProjectRole.OWNER)
+            await hold(precondition, state, self._outbox, required=state.require_if_match)
             state.refuse_archived()
             await self._apply(actor, state, {"deleted_at": self._clock.now()}, ProjectDeleted)
 
         await self._unit_of_work.run(work)
 
-    async def _close(self, actor: Actor, reference: str, archived_at: datetime | None, event: type[Event]) -> Project:
+    async def _close(
+        self, actor: Actor, reference: str, wanted: Mapping[str, Any], event: type[Event], precondition: Precondition
+    ) -> Project:
         async def work() -> Project:
             state = await self._locked(actor, reference, ProjectRole.OWNER)
-            if (state.archived_at is None) != (archived_at is None):
-                await self._apply(actor, state, {"archived_at": archived_at}, event)
+            await hold(precondition, state, self._outbox, required=state.require_if_match)
+            if (state.archived_at is None) != (wanted["archived_at"] is None):
+                await self._apply(actor, state, wanted, event)
             return await self._projects.find(actor, str(state.id))
 
         return await self._unit_of_work.run(work)

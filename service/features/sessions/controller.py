@@ -81,10 +81,10 @@ class SessionController(Controller):
         """Read one of your sessions."""
         return await sessions.find(request.actor, session)
 
-    @delete("/sessions/{session:str}", OWNER, raises=(SessionNotFound,), status_code=204)
+    @delete("/sessions/{session:str}", OWNER, raises=(SessionNotFound,), if_match=True, status_code=204)
     async def end_session(self, request: ApiRequest, session: FromPath[str], logouts: Injected[Logouts]) -> None:
         """End one of your sessions at once."""
-        await logouts.end(request.actor, session)
+        await logouts.end(request.actor, session, request.precondition)
 
     @get("/jwks", EVERYONE)
     async def get_jwks(self, public_keys: Injected[PublicKeys]) -> KeySet:

@@ -14,6 +14,7 @@ from service.features.sessions.domain import AccountInactive, LoginFailed, Login
 from service.features.sessions.events import SessionClosed, SessionStarted
 from service.features.sessions.refresh_tokens import SECRET_BYTES, RefreshToken
 from service.kernel.errors import Unavailable
+from service.kernel.preconditions import ANY, hold_unversioned
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from service.features.sessions.ports import AccessTokens, Sessions
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.preconditions import Precondition
 
 # 256 bits, like the tokens that are derived with it.
 _NONCE_BYTES = 32
@@ -159,11 +161,12 @@ class Logouts:
 
         await kit.unit_of_work.run(work)
 
-    async def end(self, actor: Actor, reference: str) -> None:
+    async def end(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> None:
         """End one of the actor's sessions, of another device perhaps.
 
         Raises:
             SessionNotFound: the actor has no such session that lives.
+            PreconditionFailed: it is asked for a version, and not by the session's tag.
         """
         kit = self._kit
 
@@ -171,6 +174,7 @@ class Logouts:
             session_id = parse_id(reference)
             if session_id is None or not await kit.sessions.end(actor.id, session_id, kit.clock.now()):
                 raise SessionNotFound
+            hold_unversioned(precondition)
             await kit.outbox.publish(actor, _closed(actor, session_id))
 
         await kit.unit_of_work.run(work)

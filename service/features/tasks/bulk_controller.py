@@ -8,13 +8,13 @@ from litestar.params import JSONBody
 from service.features.projects.domain import InsufficientRole, ProjectArchived
 from service.features.tasks.bulk_domain import Outcome, below
 from service.features.tasks.bulk_schemas import TasksCreate, TasksCreated, TasksUpdate, TasksUpdated
+from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.domain import TaskDraft
-from service.http.decoding import given
 from service.http.requests import ApiRequest
 from service.http.routes import Access, Policy, post
 from service.kernel.actor import Scope
-from service.kernel.errors import FieldError, Invalid
+from service.kernel.errors import FieldError, Invalid, PreconditionFailed, PreconditionRequired
 from service.wiring import Injected
 
 
@@ -27,15 +27,18 @@ class BulkController(Controller):
     @post(
         "/bulk-update",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
-        raises=(InsufficientRole, ProjectArchived),
+        raises=(InsufficientRole, ProjectArchived, PreconditionFailed, PreconditionRequired),
         status_code=200,
         validate_only=True,
     )
     async def bulk_update_tasks(
-        self, request: ApiRequest, data: JSONBody[TasksUpdate], bulk_writes: Injected[BulkWrites]
+        self, request: ApiRequest, data: JSONBody[TasksUpdate], bulk_updates: Injected[BulkUpdates]
     ) -> TasksUpdated:
-        """Give fields of up to 1000 tasks the same new values: of all of them, or of none if one can't be changed."""
-        results = await bulk_writes.update(request.actor, data.task_ids, given(data.update_data))
+        """Give fields of up to 1000 tasks the same new values: of all of them or, as `mode` says, none or those that can be.
+
+        `versions` does for each task what If-Match does for one.
+        """
+        results = await bulk_updates.update(request.actor, data.change())
         updated = sum(result.outcome is Outcome.UPDATED for result in results)
         return TasksUpdated(updated, len(results) - updated, results)
 

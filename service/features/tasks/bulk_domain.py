@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from service.features.projects.domain import ProjectState
-from service.features.tasks.domain import TaskDraft, TaskRef, TaskState
-from service.kernel.errors import FieldError, Invalid
+from service.features.tasks.domain import Status, TaskDraft, TaskRef, TaskState, status_from
+from service.kernel.errors import FieldError, Invalid, Refusal, invalid
+from service.kernel.preconditions import Precondition
 
 
 class Outcome(StrEnum):
@@ -19,15 +20,45 @@ class Outcome(StrEnum):
 
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+class Mode(StrEnum):
+    """What becomes of the others where some tasks can't be changed: none is changed, or all that can be."""
+
+    ATOMIC = "atomic"
+    PARTIAL = "partial"
+
+
+class TaskError(Struct, frozen=True):
+    """Why a task was not changed; `code` is that of the problem which refuses the same for one task alone."""
+
+    code: str
+    detail: str
 
 
 class TaskResult(Struct, frozen=True):
-    """What came of one task of many, and the version that it has now; all or none change, so no task has an error of its own."""
+    """What came of one task of many, and the version that it has now, null where there is no such task."""
 
     id: UUID
     outcome: Outcome
-    version: int
-    error: None = None
+    version: int | None
+    error: TaskError | None = None
+
+
+class BulkChange(Struct, frozen=True):
+    """Which tasks to change, what of each, and the versions that it is meant for, in the order of the tasks."""
+
+    task_ids: Sequence[UUID]
+    wanted: Mapping[str, Any]
+    versions: Sequence[int] | None = None
+    mode: Mode = Mode.ATOMIC
+
+    def precondition(self, place: int) -> Precondition:
+        """What is asked of the task at this place."""
+        if self.versions is None:
+            return Precondition()
+        return Precondition(frozenset((self.versions[place],)), is_given=True)
 
 
 class Changing(Struct, frozen=True):
@@ -52,6 +83,28 @@ class Ancestry(Struct, frozen=True):
     project_id: UUID
     path: Sequence[UUID]
     ref: TaskRef
+
+
+def refuse_impossible(change: BulkChange) -> None:
+    """Guard that needs no look at any task.
+
+    Raises:
+        Invalid: `status` and `is_completed` contradict each other, or there is not one version for each task.
+    """
+    if change.versions is not None and len(change.versions) != len(change.task_ids):
+        message = f"Send one version for each of the {len(change.task_ids)} task_ids, in their order."
+        raise invalid("/versions", "wrong_length", message)
+    try:
+        status_from(change.wanted.get("status"), change.wanted.get("is_completed"), Status.TODO)
+    except Invalid as refusal:
+        raise Invalid(*below("/update_data", refusal)) from None
+
+
+def error_of(refusal: Refusal) -> TaskError:
+    """A refusal as one of many results tells it."""
+    if isinstance(refusal, Invalid):
+        return TaskError(refusal.errors[0].code, refusal.errors[0].message)
+    return TaskError(refusal.code, refusal.detail)
 
 
 def bad_ids(task_ids: Sequence[UUID], found: Container[UUID]) -> list[FieldError]:

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct
 
-from service.features.tasks.bulk_domain import TaskResult
+from service.features.tasks.bulk_domain import BulkChange, Mode, TaskResult
 from service.features.tasks.schemas import TaskCreate, TaskFieldsPatch, TaskResponse
+from service.http.decoding import given
 
 # The most tasks of one request: what a statement and its locks may hold for a moment.
 MOST = 1000
@@ -23,10 +24,27 @@ class TasksUpdate(Struct, forbid_unknown_fields=True):
 
     task_ids: Annotated[list[UUID], Meta(min_length=1, max_length=MOST, description="Each task once.")]
     update_data: Annotated[TaskFieldsPatch, Meta(extra={"check": some_change})]
+    versions: (
+        Annotated[
+            list[Annotated[int, Meta(ge=1)]],
+            Meta(
+                max_length=MOST, description="The version of each task that the change is meant for, in the order of `task_ids`."
+            ),
+        ]
+        | None
+    ) = None
+    mode: Annotated[
+        Mode,
+        Meta(description="`atomic`: all are changed or none; `partial`: all that can be, and each other one has its `error`."),
+    ] = Mode.ATOMIC
+
+    def change(self) -> BulkChange:
+        """What the use cases take."""
+        return BulkChange(self.task_ids, given(self.update_data), self.versions, self.mode)
 
 
 class TasksUpdated(Struct, frozen=True):
-    """How many tasks changed, how many were so already, and what came of each, in the order of the request."""
+    """How many tasks changed, how many did not, and what came of each, in the order of the request."""
 
     updated_count: int
     skipped_count: int

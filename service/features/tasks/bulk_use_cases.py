@@ -1,17 +1,17 @@
-"""What people do with many tasks at once, each as one transaction that does all of it or nothing."""
+"""Creating many tasks at once, as one transaction that does all of it or nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectRole, acting_role
-from service.features.tasks.bulk_domain import Changing, Numbered, Outcome, TaskResult, bad_ids, below
-from service.features.tasks.domain import MAX_DEPTH, PersonRef, Placed, Status, created, status_from
-from service.features.tasks.use_cases import alteration, alterations, creation
-from service.kernel.errors import FieldError, Invalid, invalid
+from service.features.tasks.bulk_domain import Numbered
+from service.features.tasks.domain import MAX_DEPTH, PersonRef, Placed, created
+from service.features.tasks.use_cases import creation
+from service.kernel.errors import FieldError, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from service.features.projects.domain import ProjectState
     from service.features.tasks.bulk_domain import Ancestry
     from service.features.tasks.bulk_ports import BulkTasks
-    from service.features.tasks.domain import ProjectRef, Task, TaskDraft, TaskState
+    from service.features.tasks.domain import ProjectRef, Task, TaskDraft
     from service.features.tasks.ports import Insider
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -34,7 +34,7 @@ class _Surroundings(Struct):
 
 
 class BulkWrites:
-    """Changing and creating many tasks."""
+    """Creating many tasks."""
 
     def __init__(self, unit_of_work: UnitOfWork, tasks: BulkTasks, outbox: Outbox, clock: Clock, ids: Ids) -> None:
         self._unit_of_work = unit_of_work
@@ -42,30 +42,6 @@ class BulkWrites:
         self._outbox = outbox
         self._clock = clock
         self._ids = ids
-
-    async def update(self, actor: Actor, task_ids: Sequence[UUID], wanted: Mapping[str, Any]) -> list[TaskResult]:
-        """Give fields of tasks new values; what came of each, in their order.
-
-        Raises:
-            Invalid: every id that stands twice or names no task of a project that the actor belongs to; or the assignee does
-                not belong to each project; or status and is_completed contradict each other.
-            InsufficientRole: the actor only views one of the projects.
-            ProjectArchived: one of the projects is read-only.
-        """
-        _refuse_contradiction(wanted)
-
-        async def work() -> list[TaskResult]:
-            found = await self._writable(actor, task_ids, wanted.get("assignee_id"))
-            now = self._clock.now()
-            rows = [Changing(project, state, alterations(state, wanted, now)) for project, state in found]
-            changing = [row for row in rows if row.changes]
-            if changing:
-                await self._tasks.change(changing, wanted, now)
-                told = (alteration(row.state, row.changes, row.project.id, row.project.key) for row in changing)
-                await self._outbox.publish(actor, *told)
-            return [_result(row) for row in rows]
-
-        return await self._unit_of_work.run(work)
 
     async def create(self, actor: Actor, drafts: Sequence[TaskDraft]) -> list[Task]:
         """Create tasks that the actor reports, numbered in their order.
@@ -95,25 +71,6 @@ class BulkWrites:
 
         return await self._unit_of_work.run(work)
 
-    async def _writable(
-        self, actor: Actor, task_ids: Sequence[UUID], assignee_id: UUID | None
-    ) -> list[tuple[ProjectState, TaskState]]:
-        projects = await self._tasks.lock_projects(task_ids)
-        people = {actor.id, assignee_id or actor.id}
-        insiders = await self._tasks.lock_members((project_id, user_id) for project_id in projects for user_id in people)
-        visible = [project_id for project_id in projects if _role(actor, project_id, insiders)]
-        found = {state.id: (projects[project_id], state) for project_id, state in await self._tasks.lock(task_ids, visible)}
-        if errors := bad_ids(task_ids, found):
-            raise Invalid(*errors)
-        concerned = {project.id: project for project, _ in found.values()}
-        for project in concerned.values():
-            _require_member(actor, project, insiders)
-        if assignee_id is not None:
-            _refuse_stranger(assignee_id, concerned.values(), insiders)
-        for project in concerned.values():
-            project.refuse_archived()
-        return [found[task_id] for task_id in task_ids]
-
     async def _members(
         self, actor: Actor, drafts: Sequence[TaskDraft], claimed: Mapping[UUID, tuple[int, ProjectRef]]
     ) -> Mapping[tuple[UUID, UUID], Insider]:
@@ -122,9 +79,9 @@ class BulkWrites:
         people = {(draft.project_id, person) for draft in drafts for person in (actor.id, draft.assignee_id) if person}
         insiders = await self._tasks.lock_members(people)
         projects = {id_: project for id_, (_, project) in claimed.items()} | closed
-        _refuse_unseen(drafts, {id_ for id_ in projects if _role(actor, id_, insiders)})
+        _refuse_unseen(drafts, {id_ for id_ in projects if role_of(actor, id_, insiders)})
         for project in projects.values():
-            _require_member(actor, project, insiders)
+            require_member(actor, project, insiders)
         for state in closed.values():
             state.refuse_archived()
             # Unarchived between the two looks: as if it had been archived a moment longer.
@@ -149,37 +106,23 @@ def _task(numbered: Numbered, around: _Surroundings, reporter: PersonRef, now: d
     return created(draft, Placed(numbered.id, numbered.number, project, assignee, reporter, parent, now))
 
 
-def _result(row: Changing) -> TaskResult:
-    if row.changes:
-        return TaskResult(row.state.id, Outcome.UPDATED, row.state.version + 1)
-    return TaskResult(row.state.id, Outcome.UNCHANGED, row.state.version)
-
-
-def _role(actor: Actor, project_id: UUID, insiders: Mapping[tuple[UUID, UUID], Insider]) -> ProjectRole | None:
+def role_of(actor: Actor, project_id: UUID, insiders: Mapping[tuple[UUID, UUID], Insider]) -> ProjectRole | None:
+    """As what the actor acts in a project."""
     insider = insiders.get((project_id, actor.id))
     return acting_role(actor, project_id, insider.role if insider else None)
 
 
-def _require_member(actor: Actor, project: ProjectState | ProjectRef, insiders: Mapping[tuple[UUID, UUID], Insider]) -> None:
-    role = _role(actor, project.id, insiders)
+def require_member(actor: Actor, project: ProjectState | ProjectRef, insiders: Mapping[tuple[UUID, UUID], Insider]) -> None:
+    """Guard of writing in one of several projects that the actor belongs to.
+
+    Raises:
+        InsufficientRole: the actor only views the project.
+    """
+    role = role_of(actor, project.id, insiders)
     if role is None or not role.covers(ProjectRole.MEMBER):
         # One of several, so it is named; who has no role in it was told before that there is nothing.
         message = f"You are {role} in project {project.key}; this needs {ProjectRole.MEMBER} or above."
         raise InsufficientRole(message, required_role=ProjectRole.MEMBER, project=project.key)
-
-
-def _refuse_contradiction(wanted: Mapping[str, Any]) -> None:
-    try:
-        status_from(wanted.get("status"), wanted.get("is_completed"), Status.TODO)
-    except Invalid as refusal:
-        raise Invalid(*below("/update_data", refusal)) from None
-
-
-def _refuse_stranger(assignee_id: UUID, projects: Iterable[ProjectState], insiders: Mapping[tuple[UUID, UUID], Insider]) -> None:
-    lacking = sorted(project.key for project in projects if (project.id, assignee_id) not in insiders)
-    if lacking:
-        message = f"The assignee does not belong to {', '.join(lacking)}; invite them first."
-        raise invalid("/update_data/assignee_id", "not_a_member", message)
 
 
 def _refuse_unseen(drafts: Iterable[TaskDraft], visible: Collection[UUID]) -> None:

@@ -21,6 +21,7 @@ from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Actor, Scope
+from service.kernel.errors import PreconditionRequired
 from service.kernel.text import Instant, parse_id
 from service.wiring import Injected
 
@@ -110,21 +111,23 @@ class TaskController(Controller):
     @patch(
         "/{task:str}",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
-        raises=(TaskNotFound, InsufficientRole, ProjectArchived, ParentCycle),
+        raises=(TaskNotFound, InsufficientRole, ProjectArchived, ParentCycle, PreconditionRequired),
         validate_only=True,
+        if_match=True,
     )
     async def update_task(
         self, request: ApiRequest, task: FromPath[str], data: JSONBody[TaskPatch], task_writes: Injected[TaskWrites]
     ) -> TaskResponse:
         """Change a task; what the body leaves out stays as it is, what is null is cleared."""
-        return await task_writes.update(request.actor, task, given(data))
+        return await task_writes.update(request.actor, task, given(data), request.precondition)
 
     @delete(
         "/{task:str}",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
-        raises=(TaskNotFound, InsufficientRole, ProjectArchived),
+        raises=(TaskNotFound, InsufficientRole, ProjectArchived, PreconditionRequired),
         validate_only=True,
+        if_match=True,
     )
     async def delete_task(self, request: ApiRequest, task: FromPath[str], task_writes: Injected[TaskWrites]) -> None:
         """Delete a task with its subtasks."""
-        await task_writes.delete(request.actor, task)
+        await task_writes.delete(request.actor, task, request.precondition)

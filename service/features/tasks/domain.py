@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from msgspec import Struct
 from service.kernel.errors import Conflict, NotFound, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 MAX_DEPTH = 5
 
@@ -141,6 +142,7 @@ class TaskState(Struct, frozen=True):
     assignee_id: UUID | None
     parent_id: UUID | None
     version: int
+    field_versions: Mapping[str, int] = {}
 
 
 def is_overdue(status: Status, due_date: datetime | None, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from service.features.projects.ports import Projects
 from service.features.tasks.bulk_controller import BulkController
 from service.features.tasks.bulk_repository import PiccoloBulkTasks
+from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
 from service.features.tasks.repository import PiccoloTasks
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
     tasks = PiccoloTasks(ports.database, ports.clock)
+    bulk_tasks = PiccoloBulkTasks(ports.database)
     projects = provided["projects", Projects]  # type: ignore[type-abstract]
     return {
         "tasks": tasks,
         "task_writes": TaskWrites(ports.database, tasks, projects, ports.outbox, ports.clock, ports.ids),
-        "bulk_writes": BulkWrites(ports.database, PiccoloBulkTasks(ports.database), ports.outbox, ports.clock, ports.ids),
+        "bulk_writes": BulkWrites(ports.database, bulk_tasks, ports.outbox, ports.clock, ports.ids),
+        "bulk_updates": BulkUpdates(ports.database, bulk_tasks, ports.outbox, ports.clock),
     }
 
 

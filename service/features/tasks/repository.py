@@ -159,8 +159,8 @@ def new_row(task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now
 
 def state_of(row: Iterable[Any]) -> TaskState:
     """The columns of `statements.STATE_COLUMNS` as the use cases take them."""
-    id_, number, title, description, status, *rest = row
-    return TaskState(id_, number, title, description, Status(status), *rest)
+    id_, number, title, description, status, *rest, field_versions = row
+    return TaskState(id_, number, title, description, Status(status), *[*rest, msgspec.json.decode(field_versions)])
 
 
 _STATUS = {str(status): status for status in Status}

@@ -141,7 +141,9 @@ LOCK_MEMBERS = Statement(
     )
 )
 
-STATE_COLUMNS = "id, number, title, description, status, completed_at, priority, due_date, assignee_id, parent_id, version"
+STATE_COLUMNS = (
+    "id, number, title, description, status, completed_at, priority, due_date, assignee_id, parent_id, version, field_versions"
+)
 
 LOCK = Statement(
     lambda: QueryString(f"SELECT {STATE_COLUMNS} FROM tasks WHERE id = {{}} AND deleted_at IS NULL FOR NO KEY UPDATE", Param(1))

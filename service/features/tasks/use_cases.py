@@ -20,17 +20,20 @@ from service.features.tasks.domain import (
 from service.features.tasks.events import TaskCompleted, TaskCreated, TaskDeleted, TaskUpdated
 from service.kernel.errors import invalid
 from service.kernel.events import Change
+from service.kernel.preconditions import ANY, hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
+    from service.features.projects.domain import ProjectState
     from service.features.projects.ports import Projects
     from service.features.tasks.domain import ProjectRef, TaskDraft, TaskState
     from service.features.tasks.ports import Insider, Tasks
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.preconditions import Precondition
 
 
 class TaskWrites:
@@ -71,12 +74,14 @@ class TaskWrites:
 
         return await self._unit_of_work.run(work)
 
-    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any]) -> Task:
+    async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any], precondition: Precondition = ANY) -> Task:
         """Give fields of a task new values; values that it has already change nothing.
 
         Raises:
             TaskNotFound: there is none, or the actor does not belong to its project.
             InsufficientRole: the actor only views the project.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: the task has changed since the client read it.
             ProjectArchived: the project is read-only.
             ParentCycle: the new parent stands below the task.
             Invalid: the assignee is no member, the parent does not fit, or status and is_completed contradict each other.
@@ -88,32 +93,38 @@ class TaskWrites:
             # A change of the tree must see the tree stand still.
             task_id, project = await self._tasks.lock_project(reference, exclusively="parent_id" in wanted)
             await self._member(actor, project.id, wanted.get("assignee_id"))
-            project.refuse_archived()
             state = await self._tasks.lock(task_id)
+            fields = wishes(state, wanted)
+            await hold(precondition, state, self._outbox, sent=fields, required=project.require_if_match)
+            project.refuse_archived()
             if wanted.get("parent_id"):
                 height = await self._tasks.height(state.id)
                 await self._parent(project.id, wanted["parent_id"], height=height, task_id=state.id)
-            await self._apply(actor, project.id, project.key, state, wanted)
+            await self._apply(actor, project, state, fields)
             return await self._tasks.find(actor, str(task_id))
 
         return await self._unit_of_work.run(work)
 
-    async def delete(self, actor: Actor, reference: str) -> None:
-        """Delete a task softly, and its subtasks with it.
+    async def delete(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> None:
+        """Delete a task softly, and its subtasks with it, at whatever version those are.
 
         Raises:
             TaskNotFound: there is none, or the actor does not belong to its project.
             InsufficientRole: the actor only views the project.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: the task has changed since the client read it.
             ProjectArchived: the project is read-only.
         """
 
         async def work() -> None:
             task_id, project = await self._tasks.lock_project(reference, exclusively=False)
             await self._member(actor, project.id, None)
-            project.refuse_archived()
             states = await self._tasks.lock_tree(task_id)
             if not states:
                 raise TaskNotFound
+            top = next(state for state in states if state.id == task_id)
+            await hold(precondition, top, self._outbox, required=project.require_if_match)
+            project.refuse_archived()
             now = self._clock.now()
             await self._tasks.delete(states, now)
             await self._outbox.publish(actor, *(_deletion(state, project.id, project.key, now) for state in states))
@@ -166,24 +177,24 @@ class TaskWrites:
         refuse_misplaced(lineage, height, task_id)
         return parent
 
-    async def _apply(self, actor: Actor, project_id: UUID, key: str, state: TaskState, wanted: Mapping[str, Any]) -> None:
+    async def _apply(self, actor: Actor, project: ProjectState, state: TaskState, fields: Mapping[str, Any]) -> None:
         now = self._clock.now()
-        changes = alterations(state, wanted, now)
+        changes = changed(state, fields, now)
         if not changes:
             return
         await self._tasks.change(state, changes, now)
-        await self._outbox.publish(actor, alteration(state, changes, project_id, key))
+        await self._outbox.publish(actor, alteration(state, changes, project.id, project.key))
 
 
-def alterations(state: TaskState, wanted: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields that a request changes, whichever way it says the status.
+def wishes(state: TaskState, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request would have the fields of a task be, whichever way it says the status.
 
     Raises:
         Invalid: `status` and `is_completed` contradict each other.
     """
     fields = {field: value for field, value in wanted.items() if field != "is_completed"}
     fields["status"] = status_from(wanted.get("status"), wanted.get("is_completed"), state.status)
-    return changed(state, fields, now)
+    return fields
 
 
 def alteration(state: TaskState, changes: Mapping[str, Any], project_id: UUID, project_key: str) -> TaskUpdated | TaskCompleted:

@@ -37,6 +37,10 @@ VALUES: dict[str, Any] = {
     "email_verified_at": "2026-05-04T09:12:30Z",
     "expires_at": "2026-06-03T09:30:00Z",
     "expires_in": 600,
+    "FieldConflict.base": "Write the release notes",
+    "FieldConflict.field": "title",
+    "FieldConflict.theirs": "Write the notes of 1.4",
+    "FieldConflict.yours": "Write the notes for 1.4",
     "FieldError.code": "too_long",
     "FieldError.in": "body",
     "FieldError.message": "At most 200 characters are accepted.",
@@ -114,6 +118,7 @@ VALUES: dict[str, Any] = {
     "Task.id": TASK,
     "task_ids": [TASK],
     "TaskResult.id": TASK,
+    "TaskResult.error": None,
     "TaskResult.outcome": "updated",
     "TaskRef.id": "0199e4c3-6600-7a10-8b20-3c4d5e6f7081",
     "TaskRef.key": "WEB-11",
@@ -126,6 +131,7 @@ VALUES: dict[str, Any] = {
     "total_is_exact": True,
     "updated_at": "2026-05-04T10:00:00Z",
     "version": 3,
+    "versions": [3],
     "Health.version": "0.1.0",
     "Info.version": "0.1.0",
     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
@@ -151,6 +157,18 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "admin_required": {"required_role": "admin"},
     "insufficient_role": {"required_role": "member"},
     "insufficient_scope": {"required_scope": "tasks:write"},
+    "precondition_failed": {
+        "mergeable": False,
+        "conflicts": [
+            {
+                "field": "title",
+                "base": "Write the release notes",
+                "theirs": "Write the notes of 1.4",
+                "yours": "Write the notes for 1.4",
+            }
+        ],
+        "version": 4,
+    },
     "parent_cycle": {"path": [TASK, "0199e4c3-6600-7a10-8b20-3c4d5e6f7081", TASK]},
 }
 

@@ -34,12 +34,17 @@ _TEXT = {"type": "string"}
 _SECONDS = {"type": "integer", "minimum": 0}
 # The headers that an answer may carry, each with what it means.
 HEADERS: dict[str, dict[str, Any]] = {
+    "ETag": {"description": 'The state that is answered: `"<version>.<digest of the body>"`.', "schema": _TEXT},
     "Idempotency-Replayed": {
         "description": "`true`: this is the kept answer to an earlier request with the same Idempotency-Key.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Link": {"description": "The first, previous, next and last part of the list (RFC 8288).", "schema": _TEXT},
     "Location": {"description": "Where what was made can be read.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Preference-Applied": {
+        "description": "`merge`, where others had changed the object and the change was merged.",
+        "schema": _TEXT,
+    },
     "RateLimit": {
         "description": "Requests left to your address and to everyone, `r`, until the seconds `t` are over (IETF draft).",
         "schema": _TEXT,
@@ -52,7 +57,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "X-Total-Count": {"description": "How many items the list has; absent with a cursor or `count=none`.", "schema": _SECONDS},
 }
 
-# The headers that every operation takes, and the one that writes take.
+# The headers that operations take: the last one each of them.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -62,6 +67,31 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "the first one's answer. 1 to 255 printable ASCII characters, of your own choice; keys belong to you (or to the personal "
         "token), the method and the path.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        "example": "0199e4c2-nightly-report",
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of the state that the request is made for (several are allowed; `*`: any). Its version counts.",
+        "schema": _TEXT,
+        "example": '"3.9f86d081884c7d65"',
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of what the client has: where that is still so, the answer is 304 without a body.",
+        "schema": _TEXT,
+        "example": '"3.9f86d081884c7d65"',
+    },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "description": "`merge`: make the change although the object has moved on, unless a field was changed on both sides.",
+        "schema": _TEXT,
+        "example": "merge",
     },
     "RequestId": {
         "name": "X-Request-Id",
@@ -97,14 +127,26 @@ class Operations:
         parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)", path)]
         if plan.query.struct is not NoQuery:
             parameters += self.components.query(plan.query.struct)
-        shared = ["IdempotencyKey", "RequestId"] if plan.writing is not None and plan.writing.keyed else ["RequestId"]
-        operation["parameters"] = [*parameters, *({"$ref": f"#/components/parameters/{name}"} for name in shared)]
+        operation["parameters"] = [*parameters, *({"$ref": f"#/components/parameters/{name}"} for name in self._asks(handler))]
         if plan.body is not None and plan.body.struct.__struct_fields__:
             operation["requestBody"] = self._request_body(plan.body.struct, merge_patch=plan.merge_patch)
         operation["responses"] = {**self._answers(handler), **self._refusals(handler)}
         for status, struct in handler.opt["answers"].items():
             self._add_answer(operation["responses"], str(status), struct)
         return operation
+
+    def _asks(self, handler: HTTPRouteHandler) -> list[str]:
+        asked = ["IfNoneMatch"] if handler.http_methods == {"GET"} and self._is_resource(handler) else []
+        if handler.opt["if_match"]:
+            asked += ["IfMatch", "Prefer"] if handler.http_methods == {"PATCH"} else ["IfMatch"]
+        writing = handler.opt["plan"].writing
+        if writing is not None and writing.keyed:
+            asked.append("IdempotencyKey")
+        return [*asked, "RequestId"]
+
+    def _is_resource(self, handler: HTTPRouteHandler) -> bool:
+        type_ = _answered(handler)
+        return type_ not in {None, type(None)} and "id" in self._properties(self.components.refer(type_))
 
     def _request_body(self, struct: Any, *, merge_patch: bool) -> dict[str, Any]:
         content = self._content(self.components.body(struct))
@@ -119,28 +161,28 @@ class Operations:
         return {"schema": schema, "example": example(schema, schemas)}
 
     def _answers(self, handler: HTTPRouteHandler) -> dict[str, Any]:
-        type_ = handler.parsed_fn_signature.return_type.annotation
-        if get_origin(type_) is Response:
-            (type_,) = get_args(type_)
+        type_ = _answered(handler)
         status = handler.status_code
-        headers = ["X-Request-Id"]
-        if handler.http_methods != {"GET"}:
-            headers.append("X-Change-Cursor")
-        plan: Plan = handler.opt["plan"]
-        if plan.pace is not None:
-            headers += ["RateLimit", "RateLimit-Policy"]
-        if plan.writing is not None and plan.writing.keyed:
-            headers.append("Idempotency-Replayed")
+        headers = _usual_headers(handler)
         answer: dict[str, Any] = {"description": f"{HTTPStatus(status).phrase}, without a body."}
         if type_ not in {None, type(None)}:
             schema = self.components.refer(type_)
             properties = self._properties(schema)
             if status == HTTPStatus.CREATED and "id" in properties:
                 headers.append("Location")
+            if "id" in properties:
+                headers += ["ETag", "Preference-Applied"] if handler.http_methods == {"PATCH"} else ["ETag"]
             if "next_cursor" in properties:
                 headers += ["Link", "X-Total-Count"]
             answer = {"description": self._words(schema), "content": {"application/json": self._content(schema)}}
-        return {str(status): {**answer, "headers": _headers(headers)}}
+        answers = {str(status): {**answer, "headers": _headers(headers)}}
+        if handler.http_methods == {"GET"} and "ETag" in headers:
+            answers["304"] = {"$ref": "#/components/responses/NotModified"}
+            self.responses["NotModified"] = {
+                "description": "What If-None-Match names is still so; without a body.",
+                "headers": _headers(["ETag", "X-Request-Id"]),
+            }
+        return answers
 
     def _properties(self, schema: dict[str, Any]) -> dict[str, Any]:
         first = schema.get("oneOf", [schema])[0]
@@ -188,6 +230,11 @@ class Operations:
         return f"#/components/responses/{name}"
 
 
+def _answered(handler: HTTPRouteHandler) -> Any:
+    type_ = handler.parsed_fn_signature.return_type.annotation
+    return get_args(type_)[0] if get_origin(type_) is Response else type_
+
+
 def tags_of(handler: HTTPRouteHandler) -> list[str]:
     """The tags of the controller that a handler stands in."""
     return [tag for layer in handler.ownership_layers for tag in getattr(layer, "tags", None) or ()]
@@ -211,6 +258,19 @@ def _refusals(handler: HTTPRouteHandler) -> set[type[Refusal]]:
     if issubclass(plan.query.struct, PageQuery):
         refusals.add(InvalidCursor)
     return refusals
+
+
+def _usual_headers(handler: HTTPRouteHandler) -> list[str]:
+    """What an answer carries whatever is in it."""
+    plan: Plan = handler.opt["plan"]
+    headers = ["X-Request-Id"]
+    if handler.http_methods != {"GET"}:
+        headers.append("X-Change-Cursor")
+    if plan.pace is not None:
+        headers += ["RateLimit", "RateLimit-Policy"]
+    if plan.writing is not None and plan.writing.keyed:
+        headers.append("Idempotency-Replayed")
+    return headers
 
 
 def problem(refusal: type[Refusal]) -> dict[str, Any]:

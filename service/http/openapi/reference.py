@@ -85,6 +85,8 @@ def words(schema: dict[str, Any]) -> str:
         return " or ".join(words(option) for option in options)
     if "enum" in schema:
         return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    if "type" not in schema:
+        return "any value"
     if schema["type"] == "array":
         return f"list of {words(schema['items'])}"
     first, *others = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

@@ -78,7 +78,10 @@ async def test_every_bad_id_is_named(
             {"task_ids": [MISSING], "update_data": {"status": "todo", "is_completed": True}},
             {"/update_data/is_completed": "contradiction"},
         ),
-        ({"task_ids": [MISSING], "update_data": {"title": "T"}, "mode": "partial"}, {"/mode": "unknown"}),
+        ({"task_ids": [MISSING], "update_data": {"title": "T"}, "mode": "some"}, {"/mode": "not_allowed"}),
+        ({"task_ids": [MISSING], "update_data": {"title": "T"}, "versions": []}, {"/versions": "wrong_length"}),
+        ({"task_ids": [MISSING], "update_data": {"title": "T"}, "versions": [1, 1]}, {"/versions": "wrong_length"}),
+        ({"task_ids": [MISSING], "update_data": {"title": "T"}, "versions": [0]}, {"/versions/0": "too_small"}),
     ],
 )
 async def test_a_bad_bulk_update_is_refused_at_its_place(ann: Api, sent: dict[str, Any], errors: dict[str, str]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 from msgspec import structs
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectState
-from service.features.tasks.bulk_domain import Outcome, TaskResult, bad_ids
+from service.features.tasks.bulk_domain import BulkChange, Outcome, TaskResult, bad_ids
+from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.domain import PersonRef, Status, Task, TaskState
 from service.kernel.actor import Actor
@@ -19,6 +20,9 @@ from tests.support.factories import SOME_DAY, TaskDraftFactory, TaskStateFactory
 from tests.support.fake_bulk_tasks import FakeBulkTasks
 from tests.support.fakes import FakeIds
 from tests.support.task_house import ADMIN, MEMBER, OUTSIDER, OWNER, VIEWER, House
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +36,7 @@ class BulkHouse(House):
         super().__init__()
         self.bulk = FakeBulkTasks(self.tasks, self.projects)
         self.bulk_writes = BulkWrites(self.unit_of_work, self.bulk, self.outbox, self.clock, FakeIds())
+        self.bulk_updates = BulkUpdates(self.unit_of_work, self.bulk, self.outbox, self.clock)
         self.second = self.a_project(key="API")
 
     def in_second(self, **fields: Any) -> TaskState:
@@ -41,6 +46,10 @@ class BulkHouse(House):
     def close(self, project: ProjectState) -> None:
         """Make a project read-only."""
         self.projects.rows[project.id] = structs.replace(project, archived_at=SOME_DAY)
+
+    async def update(self, actor: Actor, task_ids: Sequence[UUID], wanted: Mapping[str, Any], **more: Any) -> list[TaskResult]:
+        """Change tasks; `versions` and `mode` come by their names."""
+        return await self.bulk_updates.update(actor, BulkChange(task_ids, wanted, **more))
 
     async def create_many(self, *drafts: dict[str, Any], actor: Actor = MEMBER) -> list[Task]:
         """Create tasks, in WEB where a draft doesn't say."""
@@ -61,7 +70,7 @@ def errors_of(refusal: Invalid) -> dict[str, str]:
 
 async def test_results_stand_in_the_order_asked_and_unchanged_tasks_keep_their_version(house: BulkHouse) -> None:
     one, two, three = house.a_task(priority=1, version=4), house.in_second(priority=5, version=7), house.a_task(priority=2)
-    results = await house.bulk_writes.update(MEMBER, [three.id, two.id, one.id], {"priority": 5})
+    results = await house.update(MEMBER, [three.id, two.id, one.id], {"priority": 5})
     assert results == [
         TaskResult(three.id, Outcome.UPDATED, 2),
         TaskResult(two.id, Outcome.UNCHANGED, 7),
@@ -73,7 +82,7 @@ async def test_results_stand_in_the_order_asked_and_unchanged_tasks_keep_their_v
 
 async def test_each_changed_task_is_told_of_and_completing_by_its_own_name(house: BulkHouse) -> None:
     opened, done = house.a_task(number=3, title="Old"), house.in_second(number=9, title="Old", status=Status.DONE)
-    await house.bulk_writes.update(MEMBER, [opened.id, done.id], {"is_completed": True, "title": "New"})
+    await house.update(MEMBER, [opened.id, done.id], {"is_completed": True, "title": "New"})
     first, second = house.outbox.events
     assert (first.type, first.subject_id, first.subject_key, first.project_id) == (
         "task.completed", opened.id, "WEB-3", house.project.id,
@@ -89,7 +98,7 @@ async def test_each_changed_task_is_told_of_and_completing_by_its_own_name(house
 
 async def test_what_is_so_already_is_neither_stored_nor_told(house: BulkHouse) -> None:
     task = house.a_task(priority=2)
-    (result,) = await house.bulk_writes.update(MEMBER, [task.id], {"priority": 2, "is_completed": False})
+    (result,) = await house.update(MEMBER, [task.id], {"priority": 2, "is_completed": False})
     assert result == TaskResult(task.id, Outcome.UNCHANGED, 1)
     assert house.tasks.rows[task.id] is task
     assert not house.outbox.events
@@ -110,7 +119,7 @@ async def test_ids_that_are_missing_deleted_or_of_another_house_are_all_named(ho
     house.tasks.deleted.add(deleted.id)
     house.projects.deleted.add(house.second.id)
     with pytest.raises(Invalid) as caught:
-        await house.bulk_writes.update(MEMBER, [deleted.id, good.id, gone.id, foreign.id, MISSING], {"title": "New"})
+        await house.update(MEMBER, [deleted.id, good.id, gone.id, foreign.id, MISSING], {"title": "New"})
     assert errors_of(caught.value) == {f"/task_ids/{place}": "not_found" for place in (0, 2, 3, 4)}
     assert house.untouched()
 
@@ -119,16 +128,16 @@ async def test_a_task_that_is_deleted_meanwhile_is_named(house: BulkHouse) -> No
     one, two = house.a_task(), house.a_task()
     house.bulk.meanwhile = lambda: house.tasks.deleted.add(two.id)
     with pytest.raises(Invalid) as caught:
-        await house.bulk_writes.update(MEMBER, [one.id, two.id], {"title": "New"})
+        await house.update(MEMBER, [one.id, two.id], {"title": "New"})
     assert errors_of(caught.value) == {"/task_ids/1": "not_found"}
 
 
 async def test_an_outsider_learns_nothing_and_a_viewer_the_project(house: BulkHouse) -> None:
     one, two = house.a_task(), house.in_second()
     with pytest.raises(Invalid) as caught:
-        await house.bulk_writes.update(OUTSIDER, [one.id, two.id], {"title": "New"})
+        await house.update(OUTSIDER, [one.id, two.id], {"title": "New"})
     assert errors_of(caught.value) == {"/task_ids/0": "not_found", "/task_ids/1": "not_found"}
-    for writing in (house.bulk_writes.update(VIEWER, [one.id], {"title": "New"}), house.create_many({}, actor=VIEWER)):
+    for writing in (house.update(VIEWER, [one.id], {"title": "New"}), house.create_many({}, actor=VIEWER)):
         with pytest.raises(InsufficientRole, match="You are viewer in project WEB; this needs member or above") as refused:
             await writing
         assert refused.value.members == {"required_role": "member", "project": "WEB"}
@@ -139,13 +148,13 @@ async def test_the_role_is_refused_before_the_archive_and_that_after_bad_ids(hou
     task = house.a_task()
     house.close(house.project)
     with pytest.raises(InsufficientRole):
-        await house.bulk_writes.update(VIEWER, [task.id], {"title": "New"})
+        await house.update(VIEWER, [task.id], {"title": "New"})
     with pytest.raises(InsufficientRole):
         await house.create_many({}, actor=VIEWER)
     with pytest.raises(Invalid):
-        await house.bulk_writes.update(MEMBER, [task.id, MISSING], {"title": "New"})
+        await house.update(MEMBER, [task.id, MISSING], {"title": "New"})
     with pytest.raises(ProjectArchived, match="WEB is archived and read-only"):
-        await house.bulk_writes.update(ADMIN, [task.id], {"title": "New"})
+        await house.update(ADMIN, [task.id], {"title": "New"})
     with pytest.raises(ProjectArchived, match="WEB is archived and read-only"):
         await house.create_many({})
     assert not house.unit_of_work.committed
@@ -155,17 +164,17 @@ async def test_an_assignee_must_belong_to_each_project(house: BulkHouse) -> None
     one, two = house.a_task(), house.in_second()
     del house.projects.roles[house.second.id][OWNER.id]
     with pytest.raises(Invalid, match="1 thing") as caught:
-        await house.bulk_writes.update(MEMBER, [one.id, two.id], {"assignee_id": OWNER.id})
+        await house.update(MEMBER, [one.id, two.id], {"assignee_id": OWNER.id})
     assert errors_of(caught.value) == {"/update_data/assignee_id": "not_a_member"}
     assert "API" in caught.value.errors[0].message
     assert house.untouched()
-    await house.bulk_writes.update(MEMBER, [one.id], {"assignee_id": OWNER.id})
+    await house.update(MEMBER, [one.id], {"assignee_id": OWNER.id})
     assert house.tasks.rows[one.id].assignee_id == OWNER.id
 
 
 async def test_a_contradiction_is_refused_before_anything_is_looked_at(house: BulkHouse) -> None:
     with pytest.raises(Invalid) as caught:
-        await house.bulk_writes.update(MEMBER, [MISSING], {"status": Status.DONE, "is_completed": False})
+        await house.update(MEMBER, [MISSING], {"status": Status.DONE, "is_completed": False})
     assert errors_of(caught.value) == {"/update_data/is_completed": "contradiction"}
     assert not house.unit_of_work.rolled_back
 

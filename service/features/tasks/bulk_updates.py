@@ -1,0 +1,162 @@
+"""Changing many tasks at once, as one transaction: all of them or none, or all that can be changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from service.features.tasks.bulk_domain import Changing, Mode, Outcome, TaskResult, bad_ids, error_of, refuse_impossible
+from service.features.tasks.bulk_use_cases import require_member, role_of
+from service.features.tasks.domain import TaskNotFound, changed
+from service.features.tasks.use_cases import alteration, wishes
+from service.kernel.errors import Invalid, PreconditionFailed, PreconditionRequired, Refusal, invalid
+from service.kernel.preconditions import hold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.features.projects.domain import ProjectState
+    from service.features.tasks.bulk_domain import BulkChange
+    from service.features.tasks.bulk_ports import BulkTasks
+    from service.features.tasks.domain import TaskState
+    from service.features.tasks.ports import Insider
+    from service.kernel.actor import Actor
+    from service.kernel.ports import Clock, Outbox, UnitOfWork
+
+NAME_VERSIONS = "A project of these takes conditional changes only: send the version of each task in versions."
+
+
+class _Locked(Struct):
+    """Who may do what where, and the tasks that the actor sees, by their id."""
+
+    insiders: Mapping[tuple[UUID, UUID], Insider]
+    tasks: Mapping[UUID, tuple[ProjectState, TaskState]]
+
+    @property
+    def projects(self) -> list[ProjectState]:
+        """Those that the tasks are in."""
+        return list({project.id: project for project, _ in self.tasks.values()}.values())
+
+
+class BulkUpdates:
+    """Changing many tasks."""
+
+    def __init__(self, unit_of_work: UnitOfWork, tasks: BulkTasks, outbox: Outbox, clock: Clock) -> None:
+        self._unit_of_work = unit_of_work
+        self._tasks = tasks
+        self._outbox = outbox
+        self._clock = clock
+
+    async def update(self, actor: Actor, change: BulkChange) -> list[TaskResult]:
+        """Give fields of tasks new values; what came of each, in their order.
+
+        In partial mode whatever concerns one task is told in its result, and the first of these refusals does not come.
+
+        Raises:
+            Invalid: every id that stands twice or names no task of a project that the actor belongs to; or the assignee does
+                not belong to each project; or status and is_completed contradict each other, or versions are missing.
+            InsufficientRole: the actor only views one of the projects.
+            PreconditionRequired: one of the projects takes conditional changes only, and no versions were sent.
+            PreconditionFailed: a task is at another version than the one that was sent for it.
+            ProjectArchived: one of the projects is read-only.
+        """
+        refuse_impossible(change)
+
+        async def work() -> list[TaskResult]:
+            locked = await self._lock(actor, change)
+            if change.mode is Mode.ATOMIC:
+                await self._refuse(actor, change, locked)
+            outcomes = _judged(actor, change, locked, self._clock.now())
+            rows = [row for row in outcomes if isinstance(row, Changing) and row.changes]
+            if rows:
+                await self._tasks.change(rows, change.wanted, self._clock.now())
+                told = (alteration(row.state, row.changes, row.project.id, row.project.key) for row in rows)
+                await self._outbox.publish(actor, *told)
+            return [_result(task_id, each, locked) for task_id, each in zip(change.task_ids, outcomes, strict=True)]
+
+        return await self._unit_of_work.run(work)
+
+    async def _lock(self, actor: Actor, change: BulkChange) -> _Locked:
+        projects = await self._tasks.lock_projects(change.task_ids)
+        people = {actor.id, change.wanted.get("assignee_id") or actor.id}
+        insiders = await self._tasks.lock_members((project_id, user_id) for project_id in projects for user_id in people)
+        visible = [project_id for project_id in projects if role_of(actor, project_id, insiders)]
+        rows = await self._tasks.lock(change.task_ids, visible)
+        return _Locked(insiders, {state.id: (projects[project_id], state) for project_id, state in rows})
+
+    async def _refuse(self, actor: Actor, change: BulkChange, locked: _Locked) -> None:
+        if errors := bad_ids(change.task_ids, locked.tasks):
+            raise Invalid(*errors)
+        for project in locked.projects:
+            require_member(actor, project, locked.insiders)
+        _refuse_stranger(change, locked.projects, locked.insiders)
+        if change.versions is None and any(project.require_if_match for project in locked.projects):
+            raise PreconditionRequired(NAME_VERSIONS)
+        for place, task_id in enumerate(change.task_ids):
+            await self._refuse_stale(change, place, locked.tasks[task_id][1])
+        for project in locked.projects:
+            project.refuse_archived()
+
+    async def _refuse_stale(self, change: BulkChange, place: int, state: TaskState) -> None:
+        try:
+            await hold(change.precondition(place), state, self._outbox, sent=wishes(state, change.wanted))
+        except PreconditionFailed as refusal:
+            message = f"The task at /task_ids/{place} is at version {state.version} by now; none was changed."
+            conflicts, mergeable = refusal.members["conflicts"], refusal.members["mergeable"]
+            raise PreconditionFailed(
+                message, mergeable=mergeable, conflicts=conflicts, version=state.version, index=place
+            ) from None
+
+
+def _judged(actor: Actor, change: BulkChange, locked: _Locked, now: datetime) -> list[Changing | Refusal]:
+    """For each task what changes of it, or why nothing may."""
+    outcomes: list[Changing | Refusal] = []
+    seen: set[UUID] = set()
+    for place, task_id in enumerate(change.task_ids):
+        try:
+            if task_id in seen:
+                raise invalid(f"/task_ids/{place}", "duplicate", "Name each task once.")
+            seen.add(task_id)
+            project, state = _permitted(actor, change, place, locked)
+            outcomes.append(Changing(project, state, changed(state, wishes(state, change.wanted), now)))
+        except Refusal as refusal:
+            outcomes.append(refusal)
+    return outcomes
+
+
+def _permitted(actor: Actor, change: BulkChange, place: int, locked: _Locked) -> tuple[ProjectState, TaskState]:
+    found = locked.tasks.get(change.task_ids[place])
+    if found is None:
+        raise TaskNotFound
+    project, state = found
+    require_member(actor, project, locked.insiders)
+    _refuse_stranger(change, [project], locked.insiders)
+    precondition = change.precondition(place)
+    if project.require_if_match and not precondition.is_given:
+        raise PreconditionRequired(NAME_VERSIONS)
+    if not precondition.holds(state.version):
+        raise PreconditionFailed(f"The task is at version {state.version} by now.")
+    project.refuse_archived()
+    return project, state
+
+
+def _result(task_id: UUID, outcome: Changing | Refusal, locked: _Locked) -> TaskResult:
+    if isinstance(outcome, Refusal):
+        found = locked.tasks.get(task_id)
+        return TaskResult(task_id, Outcome.FAILED, found[1].version if found else None, error_of(outcome))
+    if outcome.changes:
+        return TaskResult(task_id, Outcome.UPDATED, outcome.state.version + 1)
+    return TaskResult(task_id, Outcome.UNCHANGED, outcome.state.version)
+
+
+def _refuse_stranger(change: BulkChange, projects: Iterable[ProjectState], insiders: Mapping[tuple[UUID, UUID], Insider]) -> None:
+    assignee_id = change.wanted.get("assignee_id")
+    if assignee_id is None:
+        return
+    lacking = sorted(project.key for project in projects if (project.id, assignee_id) not in insiders)
+    if lacking:
+        message = f"The assignee does not belong to {', '.join(lacking)}; invite them first."
+        raise invalid("/update_data/assignee_id", "not_a_member", message)
