@@ -75,7 +75,9 @@ class BulkUpdates:
                 await self._tasks.change(rows, change.wanted, self._clock.now())
                 told = (alteration(row.state, row.changes, row.project.id, row.project.key) for row in rows)
                 await self._outbox.publish(actor, *told)
-            return [_result(task_id, each, locked) for task_id, each in zip(change.task_ids, outcomes, strict=True)]
+            versions = {id_: state.version for id_, (_, state) in locked.tasks.items()}
+            versions |= {row.state.id: row.state.version + 1 for row in rows}
+            return [_result(id_, versions.get(id_), each) for id_, each in zip(change.task_ids, outcomes, strict=True)]
 
         return await self._unit_of_work.run(work)
 
@@ -143,13 +145,10 @@ def _permitted(actor: Actor, change: BulkChange, place: int, locked: _Locked) ->
     return project, state
 
 
-def _result(task_id: UUID, outcome: Changing | Refusal, locked: _Locked) -> TaskResult:
+def _result(task_id: UUID, version: int | None, outcome: Changing | Refusal) -> TaskResult:
     if isinstance(outcome, Refusal):
-        found = locked.tasks.get(task_id)
-        return TaskResult(task_id, Outcome.FAILED, found[1].version if found else None, error_of(outcome))
-    if outcome.changes:
-        return TaskResult(task_id, Outcome.UPDATED, outcome.state.version + 1)
-    return TaskResult(task_id, Outcome.UNCHANGED, outcome.state.version)
+        return TaskResult(task_id, Outcome.FAILED, version, error_of(outcome))
+    return TaskResult(task_id, Outcome.UPDATED if outcome.changes else Outcome.UNCHANGED, version)
 
 
 def _refuse_stranger(change: BulkChange, projects: Iterable[ProjectState], insiders: Mapping[tuple[UUID, UUID], Insider]) -> None:

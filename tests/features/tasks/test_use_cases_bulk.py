@@ -9,12 +9,12 @@ import pytest
 from msgspec import structs
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectState
-from service.features.tasks.bulk_domain import BulkChange, Outcome, TaskResult, bad_ids
+from service.features.tasks.bulk_domain import BulkChange, Mode, Outcome, TaskError, TaskResult, bad_ids
 from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.domain import PersonRef, Status, Task, TaskState
 from service.kernel.actor import Actor
-from service.kernel.errors import Invalid
+from service.kernel.errors import Invalid, PreconditionFailed, PreconditionRequired
 from service.kernel.events import Change
 from tests.support.factories import SOME_DAY, TaskDraftFactory, TaskStateFactory
 from tests.support.fake_bulk_tasks import FakeBulkTasks
@@ -224,3 +224,47 @@ async def test_a_project_unarchived_between_two_looks_counts_as_archived(house: 
     with pytest.raises(ProjectArchived, match="a moment ago"):
         await house.create_many({})
     assert house.untouched()
+
+
+async def test_a_stale_version_refuses_all_or_only_its_own_task(house: BulkHouse) -> None:
+    fresh, stale = house.a_task(version=3), house.a_task(version=5, field_versions={"title": 5}, title="Theirs")
+    with pytest.raises(PreconditionFailed, match="/task_ids/1 is at version 5") as caught:
+        await house.update(MEMBER, [fresh.id, stale.id], {"title": "Yours"}, versions=[3, 4])
+    assert (caught.value.members["index"], caught.value.members["version"]) == (1, 5)
+    assert [conflict.field for conflict in caught.value.members["conflicts"]] == ["title"]
+    assert house.untouched()
+    one, two = await house.update(MEMBER, [fresh.id, stale.id], {"title": "Yours"}, versions=[3, 4], mode=Mode.PARTIAL)
+    assert one == TaskResult(fresh.id, Outcome.UPDATED, 4)
+    assert (two.outcome, two.version) == (Outcome.FAILED, 5)
+    assert two.error == TaskError("precondition_failed", "The task is at version 5 by now.")
+    assert house.tasks.rows[stale.id] is stale
+
+
+async def test_a_project_that_insists_asks_for_versions(house: BulkHouse) -> None:
+    task = house.a_task()
+    house.projects.rows[house.project.id] = structs.replace(house.project, require_if_match=True)
+    with pytest.raises(PreconditionRequired, match="versions"):
+        await house.update(MEMBER, [task.id], {"title": "New"})
+    (result,) = await house.update(MEMBER, [task.id], {"title": "New"}, mode=Mode.PARTIAL)
+    assert result.error
+    assert result.error.code == "precondition_required"
+    assert not house.outbox.events
+
+
+async def test_in_partial_mode_a_request_that_is_wrong_as_a_whole_is_refused(house: BulkHouse) -> None:
+    for wanted, versions in (({"status": Status.DONE, "is_completed": False}, None), ({"title": "New"}, [1, 2])):
+        with pytest.raises(Invalid):
+            await house.update(MEMBER, [house.a_task().id], wanted, versions=versions, mode=Mode.PARTIAL)
+
+
+async def test_in_partial_mode_an_archive_a_viewer_and_a_repetition_fail_alone(house: BulkHouse) -> None:
+    good, closed = house.a_task(), house.in_second()
+    house.close(house.second)
+    results = await house.update(MEMBER, [good.id, closed.id, good.id, MISSING], {"title": "New"}, mode=Mode.PARTIAL)
+    assert [result.error and result.error.code for result in results] == [None, "project_archived", "duplicate", "task_not_found"]
+    assert [result.version for result in results] == [2, 1, 2, None]
+    (viewed,) = await house.update(VIEWER, [good.id], {"title": "Newer"}, mode=Mode.PARTIAL)
+    assert viewed.error == TaskError("insufficient_role", "You are viewer in project WEB; this needs member or above.")
+    (stranger,) = await house.update(MEMBER, [good.id], {"assignee_id": OUTSIDER.id}, mode=Mode.PARTIAL)
+    assert stranger.error
+    assert stranger.error.code == "not_a_member"
