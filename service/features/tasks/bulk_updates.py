@@ -107,10 +107,9 @@ class BulkUpdates:
             await hold(change.precondition(place), state, self._outbox, sent=wishes(state, change.wanted))
         except PreconditionFailed as refusal:
             message = f"The task at /task_ids/{place} is at version {state.version} by now; none was changed."
-            conflicts, mergeable = refusal.members["conflicts"], refusal.members["mergeable"]
-            raise PreconditionFailed(
-                message, mergeable=mergeable, conflicts=conflicts, version=state.version, index=place
-            ) from None
+            conflicts = refusal.members["conflicts"]
+            # Prefer: merge is for a PATCH; here partial mode is what goes on with the others.
+            raise PreconditionFailed(message, mergeable=False, conflicts=conflicts, version=state.version, index=place) from None
 
 
 def _judged(actor: Actor, change: BulkChange, locked: _Locked, now: datetime) -> list[Changing | Refusal]:

@@ -46,6 +46,9 @@ async def test_one_stale_version_refuses_all_and_is_named(
     assert problem["conflicts"] == [{"field": "title", "base": "T", "theirs": "Theirs", "yours": "New"}]
     assert "/task_ids/1" in problem["detail"]
     assert await dump(connection) == before
+    apart = change(tasks, versions=[1, 1, 1], update_data={"priority": 5})
+    problem = refused(await ann.post("/tasks/bulk-update", apart, headers={"Prefer": "merge"}), 412, "precondition_failed")
+    assert (problem["mergeable"], problem["conflicts"]) == (False, [])
     assert made(await ann.post("/tasks/bulk-update", change(tasks, versions=[1, 2, 1])))["updated_count"] == 3
 
 
