@@ -59,6 +59,8 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     cora = await a_user(api, "Cora")
     made(await root.post(f"/users/{cora.user['id']}/deactivate"))
     task = await a_task(ann, web)
+    for _ in range(5):
+        await api.post("/auth/login", {"email": bob.user["email"], "password": "not Bob's"})
     ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"]}
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 

@@ -56,7 +56,7 @@ async def get_endless() -> None:
 
 
 @post("/endless", Access(Policy.PUBLIC))
-async def post_endless() -> None:
+async def post_endless(request: ApiRequest) -> None:
     """Wait for nothing, perhaps in a COMMIT."""
     await asyncio.Event().wait()
 

@@ -57,9 +57,9 @@ class PersonalTokenController(Controller):
         """Read one of your personal access tokens, without its secret."""
         return await personal_tokens.find(request.actor, personal_token)
 
-    @delete("/{personal_token:str}", OWNER, raises=(PersonalTokenNotFound,), status_code=204)
+    @delete("/{personal_token:str}", OWNER, raises=(PersonalTokenNotFound,), if_match=True, status_code=204)
     async def revoke_personal_token(
         self, request: ApiRequest, personal_token: FromPath[str], personal_token_writes: Injected[PersonalTokenWrites]
     ) -> None:
         """Revoke one of your personal access tokens at once."""
-        await personal_token_writes.revoke(request.actor, personal_token)
+        await personal_token_writes.revoke(request.actor, personal_token, request.precondition)

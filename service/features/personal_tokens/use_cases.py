@@ -21,6 +21,7 @@ from service.features.personal_tokens.domain import (
 from service.features.personal_tokens.events import PersonalTokenCreated, PersonalTokenRevoked
 from service.kernel.actor import Scope
 from service.kernel.errors import FieldError, Invalid
+from service.kernel.preconditions import ANY, hold_unversioned
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from service.features.personal_tokens.ports import PersonalTokens
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.preconditions import Precondition
 
 
 class Wish(Struct, frozen=True):
@@ -85,17 +87,19 @@ class PersonalTokenWrites:
 
         return await self._unit_of_work.run(work)
 
-    async def revoke(self, actor: Actor, reference: str) -> None:
+    async def revoke(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> None:
         """Revoke one of the actor's tokens.
 
         Raises:
             PersonalTokenNotFound: the actor has no such token, or revoked it before.
+            PreconditionFailed: the request was made for a state of something else.
         """
 
         async def work() -> None:
             token_id = parse_id(reference)
             if token_id is None or not await self._tokens.revoke(actor.id, token_id, self._clock.now()):
                 raise PersonalTokenNotFound
+            hold_unversioned(precondition)
             revoked = PersonalTokenRevoked(subject_id=token_id, subject_version=2, data={"user_id": str(actor.id)})
             await self._outbox.publish(actor, revoked)
 
