@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from service.http.responses import Response
 from service.kernel.errors import FieldError, Invalid
+from service.kernel.filter import normalized
 from service.kernel.paging import LAST_OFFSET, InvalidCursor, Position, Slice, Window
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[An
 
 
 def _fingerprint(scope: Scope, sort: tuple[str, ...], asked: list[tuple[str, str]]) -> str:
-    """Which list a cursor belongs to: its path, filters and sort."""
-    filters = sorted(pair for pair in asked if pair[0] != "sort")
+    """Which list a cursor belongs to: its path, filters and sort, whatever spaces a filter is written with."""
+    filters = sorted((name, normalized(value) if name == "filter" else value) for name, value in asked if name != "sort")
     return blake2s(repr((scope["path"], sort, filters)).encode(), digest_size=6).hexdigest()
 
 

@@ -25,19 +25,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Named parameters and sorts make some hundred texts, filters any number: each takes some 5 to 100 kB.
+MAX_KEPT = 500
+
 __all__ = ["Condition", "Key", "ListStatements", "like"]
 
 
 class Condition:
-    """One filter of a list: the SQL that it adds, and the argument that it binds (or none)."""
+    """One filter of a list: the SQL that it adds, and the arguments that it binds."""
 
-    __slots__ = ("argument", "build", "name")
+    __slots__ = ("arguments", "build", "name")
 
-    def __init__(self, name: str, build: Callable[[Param], QueryString | Where | WhereRaw], argument: Any) -> None:
-        """`name` stands for the SQL in the cache of compiled statements, so it must be as unique as the SQL."""
+    def __init__(self, name: str, build: Callable[..., QueryString | Where | WhereRaw], argument: Any, *more: Any) -> None:
+        """`name` stands for the SQL in the cache of compiled statements, so it must be as unique as the SQL.
+
+        `build` takes one Param per argument; an argument that is None is not bound, and its Param not to be used.
+        """
         self.name = name
         self.build = build
-        self.argument = argument
+        self.arguments = (argument, *more) if argument is not None else ()
 
 
 class ListStatements:
@@ -73,6 +79,11 @@ class ListStatements:
         after, before = self._around([row[-width:] for row in (rows[:1] + rows[-1:])], window, more=more)
         total, exact = await self._total(database, conditions, window, len(rows), more=more)
         return Slice([build(row[:-width]) for row in rows], total, exact, after, before)
+
+    async def ids(self, database: Database, conditions: Sequence[Condition], limit: int) -> list[Any]:
+        """The ids of the first so many rows, in the order of the ids; `counted` selects nothing else."""
+        statement = self._statement(("ids", *_names(conditions)), lambda: self._ids(conditions))
+        return [row[0] for row in await database.fetch(statement, *_arguments(conditions), limit)]
 
     @staticmethod
     def _around(ends: list[tuple[Any, ...]], window: Window, *, more: bool) -> tuple[Position | None, Position | None]:
@@ -127,9 +138,11 @@ class ListStatements:
         return (LAST_COUNTED, False) if capped and counted > LAST_COUNTED else (counted, True)
 
     def _statement(self, shape: tuple[object, ...], build: Callable[[], QueryString]) -> Statement:
-        statement = self._kept.get(shape)
-        if statement is None:
-            statement = self._kept[shape] = Statement(build)
+        # Whatever was used last is put last, so that the first is what nobody has asked for the longest.
+        statement = self._kept.pop(shape, None) or Statement(build)
+        self._kept[shape] = statement
+        if len(self._kept) > MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
         return statement
 
     def _of(self, sort: Sequence[str]) -> list[Key]:
@@ -162,6 +175,10 @@ class ListStatements:
         text = f"SELECT * FROM ({union}) AS page ORDER BY {order} LIMIT {{}}"
         return QueryString(text, *branches, limit)
 
+    def _ids(self, conditions: Sequence[Condition]) -> QueryString:
+        bound = len(_arguments(conditions))
+        return QueryString("{} ORDER BY {} LIMIT {}", _where(self._counted(), conditions), self._tie, Param(bound + 1))
+
     def _count(self, conditions: Sequence[Condition]) -> QueryString:
         bound = len(_arguments(conditions))
         counted = _where(self._counted(), conditions)
@@ -171,9 +188,9 @@ class ListStatements:
 def _where(query: Select[Any], conditions: Sequence[Condition]) -> QueryString:
     number = 0
     for condition in conditions:
-        if condition.argument is not None:
-            number += 1
-        query = query.where(condition.build(Param(number)))
+        params = [Param(number + place) for place in range(1, len(condition.arguments) + 1)]
+        number += len(params)
+        query = query.where(condition.build(*(params or [Param(0)])))
     return query.querystrings[0]
 
 
@@ -182,7 +199,7 @@ def _names(conditions: Sequence[Condition]) -> tuple[str, ...]:
 
 
 def _arguments(conditions: Sequence[Condition]) -> list[Any]:
-    return [condition.argument for condition in conditions if condition.argument is not None]
+    return [argument for condition in conditions for argument in condition.arguments]
 
 
 def like(text: str) -> str:

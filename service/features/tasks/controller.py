@@ -11,6 +11,8 @@ from msgspec import Meta
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
 from service.features.tasks.domain import ParentCycle, Status, TaskNotFound
+from service.features.tasks.filter_domain import task_filter
+from service.features.tasks.filter_schemas import Filter
 from service.features.tasks.ports import TaskFilter, Tasks
 from service.features.tasks.schemas import TaskCreate, TaskPatch, TaskResponse
 from service.features.tasks.use_cases import TaskWrites
@@ -60,6 +62,7 @@ class TasksQuery(PageQuery, kw_only=True):
     due_before: Instant | None = None
     due_after: Instant | None = None
     parent_id: UUID | None = None
+    filter: Filter | None = None
 
     def wanted(self, actor: Actor) -> TaskFilter:
         """The filter, with `me` as the caller."""
@@ -73,6 +76,7 @@ class TasksQuery(PageQuery, kw_only=True):
             due_before=self.due_before,
             due_after=self.due_after,
             parent_id=self.parent_id,
+            filter=None if self.filter is None else task_filter(self.filter),
         )
 
 

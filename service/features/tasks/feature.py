@@ -10,6 +10,7 @@ from service.features.tasks.bulk_repository import PiccoloBulkTasks
 from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
+from service.features.tasks.filter_controller import FilterController
 from service.features.tasks.repository import PiccoloTasks
 from service.features.tasks.use_cases import TaskWrites
 from service.wiring import Feature
@@ -33,4 +34,4 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     }
 
 
-FEATURE = Feature("tasks", (TaskController, BulkController), provide)
+FEATURE = Feature("tasks", (TaskController, BulkController, FilterController), provide)

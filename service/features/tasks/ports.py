@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from service.features.projects.domain import ProjectRole, ProjectState
     from service.features.tasks.domain import PersonRef, ProjectRef, Task, TaskDraft, TaskRef, TaskState
     from service.kernel.actor import Actor
+    from service.kernel.filter.tree import Condition
     from service.kernel.paging import Slice, Window
 
 
 class TaskFilter(Struct, frozen=True):
     """Which of the visible tasks a list shows; what is None does not narrow it.
 
-    `status` is a status or one of `pending`, `overdue`, `completed`; `assignee` is an id or `none`.
+    `status` is a status or one of `pending`, `overdue`, `completed`; `assignee` is an id or `none`; `filter` is a checked filter.
     """
 
     project_id: UUID | None = None
@@ -31,6 +32,7 @@ class TaskFilter(Struct, frozen=True):
     due_before: datetime | None = None
     due_after: datetime | None = None
     parent_id: UUID | None = None
+    filter: Condition | None = None
 
 
 class Insider(Struct, frozen=True):
@@ -54,6 +56,10 @@ class Tasks(Protocol):
 
     async def page(self, actor: Actor, wanted: TaskFilter, window: Window) -> Slice[Task]:
         """A part of the tasks that the actor may see."""
+        ...
+
+    async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
+        """The ids of the tasks that the actor may see and a checked filter means, in their order, at most so many."""
         ...
 
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from service.adapters.database import Database
 from service.features.projects.domain import ProjectRole, ProjectState
-from service.features.tasks import statements
+from service.features.tasks import filter_statements, statements
 from service.features.tasks.domain import (
     MAX_DEPTH,
     PersonRef,
@@ -21,17 +23,20 @@ from service.features.tasks.domain import (
     TaskState,
     is_overdue,
 )
+from service.features.tasks.filter_domain import Moment, needs_zone
 from service.features.tasks.ports import Insider, TaskFilter, Tasks
 from service.kernel.paging import Slice, Window
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
     from uuid import UUID
 
+    from service.adapters.database import lists
     from service.features.tasks.domain import TaskDraft
     from service.kernel.actor import Actor
+    from service.kernel.filter.tree import Condition
     from service.kernel.ports import Clock
 
 # A number past PostgreSQL's integer names no task.
@@ -63,7 +68,23 @@ class PiccoloTasks(Tasks):
         """See ports.Tasks."""
         now = self._clock.now()
         conditions = statements.conditions(actor, wanted, now)
+        if wanted.filter is not None:
+            conditions.append(await self._filtered(actor, wanted.filter, now))
         return await statements.LIST.page(self._database, conditions, window, lambda row: _task(row, now))
+
+    async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
+        """See ports.Tasks."""
+        now = self._clock.now()
+        conditions = [*statements.conditions(actor, TaskFilter(), now), await self._filtered(actor, condition, now)]
+        return await statements.LIST.ids(self._database, conditions, limit)
+
+    async def _filtered(self, actor: Actor, condition: Condition, now: datetime) -> lists.Condition:
+        zone: tzinfo = UTC
+        if needs_zone(condition):
+            # Only such filters need it, so it is not worth a column in the look-up of every request's session.
+            row = await self._database.fetch_row(filter_statements.ZONE, actor.id)
+            zone = ZoneInfo(row[0]) if row else UTC
+        return filter_statements.condition(condition, Moment(now, actor.id, zone))
 
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
         """See ports.Tasks."""

@@ -176,7 +176,7 @@ async def test_nobody_counts_where_no_count_is_wanted(ann: Api, four: Api) -> No
 
 
 REFUSED = {
-    "?status=open&filter=x": {"/status": "not_allowed", "/filter": "unknown"},
+    "?status=open&filter=x&state=y": {"/status": "not_allowed", "/filter": "not_allowed", "/state": "unknown"},
     "?assignee_id=you": {"/assignee_id": "not_allowed"},
     "?priority=0&priority_gte=6": {"/priority": "too_small", "/priority_gte": "too_large"},
     "?priority=high": {"/priority": "wrong_type"},

@@ -55,7 +55,10 @@ async def test_reading_a_task_costs_two_statements(ann: Api, web: dict[str, Any]
     assert len(await counted(ann, "GET", f"/tasks/{'WEB-2' if reference else task['id']}")) <= 2
 
 
-@pytest.mark.parametrize("query", ["", "?limit=10", "?limit=10&count=exact&status=pending&sort=-due_date,title"])
+FILTERED = "?limit=10&count=exact&filter=priority%3D3%20OR%20due_date%3Cnow()%20AND%20key%20IN%20('WEB-1')"
+
+
+@pytest.mark.parametrize("query", ["", "?limit=10", "?limit=10&count=exact&status=pending&sort=-due_date,title", FILTERED])
 async def test_a_list_of_tasks_costs_three_statements_however_long_it_is(
     ann: Api, web: dict[str, Any], connection: asyncpg.Connection[Any], query: str
 ) -> None:
@@ -64,6 +67,14 @@ async def test_a_list_of_tasks_costs_three_statements_however_long_it_is(
     await sixty(connection, "tasks")
     many = await counted(ann, "GET", f"/tasks{query}")
     assert len(few) <= len(many) <= 3
+
+
+async def test_a_filter_that_speaks_of_days_costs_one_more_for_the_time_zone(
+    ann: Api, web: dict[str, Any], connection: asyncpg.Connection[Any]
+) -> None:
+    await a_task(ann, web)
+    await sixty(connection, "tasks")
+    assert len(await counted(ann, "GET", "/tasks?limit=10&filter=NOT%20created_at%3Ctoday()-'P9Y'%20OR%20TRUE")) == 4
 
 
 @pytest.mark.parametrize("rows", [1, 60])
