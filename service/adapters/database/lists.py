@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Named parameters and sorts make some hundred texts, filters any number: each takes some 5 to 100 kB.
+# Named parameters and sorts make a bounded number of texts, filters any.
 MAX_KEPT = 500
 
 __all__ = ["Condition", "Key", "ListStatements", "like"]

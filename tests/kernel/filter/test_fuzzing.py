@@ -24,5 +24,6 @@ def test_a_thousand_texts_that_are_known_to_behave(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_texts_that_nobody_has_tried() -> None:
     fuzzed(SystemRandom().randrange(2**32), 50_000)
