@@ -6,6 +6,7 @@ from litestar import Controller
 from litestar.params import JSONBody
 
 from service.features.tasks.filter_schemas import CheckedFilter, FilterCheck
+from service.http.requests import ApiRequest
 from service.http.routes import Access, Policy, post
 from service.kernel.actor import Scope
 from service.kernel.filter import normalized, read
@@ -19,6 +20,10 @@ class FilterController(Controller):
     tags = ("tasks",)
 
     @post("/filter-check", Access(Policy.SIGNED_IN, Scope.TASKS_READ), status_code=200)
-    async def check_task_filter(self, data: JSONBody[FilterCheck]) -> CheckedFilter:
+    async def check_task_filter(
+        self,
+        data: JSONBody[FilterCheck],
+        request: ApiRequest,  # noqa: ARG002  (what every route takes that may get an Idempotency-Key)
+    ) -> CheckedFilter:
         """Read a filter without running it; what is wrong with it is answered with the column."""
         return CheckedFilter(data.filter, normalized(data.filter), as_json(read(data.filter)))
