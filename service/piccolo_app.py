@@ -9,6 +9,7 @@ from service.adapters.rate_limits import RateLimitRow
 from service.features.accounts.tables import DeviceTokenRow, LoginThrottleRow, OneTimeTokenRow, UserRow
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
+from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
 from service.features.sessions.tables import SessionRow
 from service.features.tasks.tables import TaskRow
 
@@ -23,6 +24,9 @@ TABLES = [
     OneTimeTokenRow,
     LoginThrottleRow,
     DeviceTokenRow,
+    SecondFactorRow,
+    RecoveryCodeRow,
+    MfaChallengeRow,
     SessionRow,
     PersonalTokenRow,
     ProjectRow,

@@ -27,6 +27,7 @@ class FakeUsers(Users):
         self.hashes: dict[UUID, str | None] = {}
         self.sessions_ended_at: dict[UUID, datetime] = {}
         self.tokens_revoked_at: dict[UUID, datetime] = {}
+        self.factors_dropped: list[UUID] = []
 
     async def whole(self, user_id: UUID) -> User:
         user = self.users.get(user_id)
@@ -75,6 +76,9 @@ class FakeUsers(Users):
 
     async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
         self.tokens_revoked_at[user_id] = now
+
+    async def drop_second_factor(self, user_id: UUID) -> None:
+        self.factors_dropped.append(user_id)
 
     async def credentials(self, canonical_email: str) -> Credentials | None:
         user_id = self.addresses.get(canonical_email)

@@ -106,6 +106,7 @@ class UserState(Struct, frozen=True):
     email_verified_at: datetime | None
     timezone: str
     locale: str
+    mfa_enabled: bool
     version: int
     field_versions: Mapping[str, int] = {}
 

@@ -46,7 +46,7 @@ class PasswordSet(Event, frozen=True):
 
 
 class AdminAppointed(Event, frozen=True):
-    """The operator made an account an admin's; all its sessions ended."""
+    """The operator made an account an admin's; all its sessions and its second factor ended."""
 
     type = "user.admin_appointed"
     audited = True

@@ -90,6 +90,10 @@ class Users(Protocol):
         """Revoke every personal access token of the account, from the next request on."""
         ...
 
+    async def drop_second_factor(self, user_id: UUID) -> None:
+        """Take away a locked account's second factor, with recovery codes and unfinished logins; `change` says so on the row."""
+        ...
+
     async def credentials(self, canonical_email: str) -> Credentials | None:
         """What a login with this address is checked against."""
         ...

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from service.kernel.actor import Actor
 
 _U = UserRow
-# In the order of User's fields; nobody has a second factor yet.
+# In the order of User's fields.
 _WHOLE = (
     _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale,
-    QueryString("false").as_alias("mfa_enabled"), _U.created_at, _U.updated_at, _U.version,
+    _U.mfa_enabled, _U.created_at, _U.updated_at, _U.version,
 )  # fmt: skip
 _PUBLIC = (_U.id, _U.full_name, _U.email, _U.is_active)
 _STATE = (
-    _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale, _U.version,
-    _U.field_versions,
+    _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale, _U.mfa_enabled,
+    _U.version, _U.field_versions,
 )  # fmt: skip
 
 
@@ -90,12 +90,12 @@ ADD = Statement(
             id=Param(1), email=Param(2), canonical_email=Param(3), password_hash=Param(4), full_name=Param(5),
             role=Param(6), is_active=Param(7), timezone=Param(8), locale=Param(9), created_at=Param(10),
             updated_at=Param(10), version=Param(11), field_versions=Param(12), email_verified_at=Param(13),
-            deleted_at=Param(14),
+            deleted_at=Param(14), mfa_enabled=Param(15),
         )
     )
 )  # fmt: skip
 
-_CHANGEABLE = ("full_name", "timezone", "locale", "role", "is_active", "email_verified_at", "password_hash")
+_CHANGEABLE = ("full_name", "timezone", "locale", "role", "is_active", "email_verified_at", "password_hash", "mfa_enabled")
 
 
 def _change() -> QueryString:
@@ -121,6 +121,14 @@ REVOKE_TOKENS = Statement(
         "UPDATE personal_tokens SET revoked_at = {} WHERE user_id = {} AND revoked_at IS NULL", Param(2), Param(1)
     )
 )
+# Likewise second factors.
+DROP_SECOND_FACTOR = Statement(
+    lambda: QueryString(
+        "WITH codes AS (DELETE FROM recovery_codes WHERE user_id = {}), "
+        "logins AS (DELETE FROM mfa_challenges WHERE user_id = {}) DELETE FROM second_factors WHERE user_id = {}",
+        Param(1), Param(1), Param(1),
+    )
+)  # fmt: skip
 
 CREDENTIALS = Statement(lambda: _select((_U.id, _U.password_hash, _U.is_active)).where(_U.canonical_email == Param(1)))
 
@@ -188,6 +196,7 @@ class PiccoloUsers(Users):
             await self._database.fetch(
                 ADD, user.id, user.email, canonical_email, password_hash, user.full_name, user.role, user.is_active,
                 user.timezone, user.locale, user.created_at, user.version, "{}", user.email_verified_at, None,
+                user.mfa_enabled,
             )  # fmt: skip
         except asyncpg.UniqueViolationError as error:
             if constraint_of(error) == "users_email_unique":
@@ -229,6 +238,10 @@ class PiccoloUsers(Users):
     async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
         """See ports.Users."""
         await self._database.fetch(REVOKE_TOKENS, user_id, now)
+
+    async def drop_second_factor(self, user_id: UUID) -> None:
+        """See ports.Users."""
+        await self._database.fetch(DROP_SECOND_FACTOR, user_id)
 
     async def credentials(self, canonical_email: str) -> Credentials | None:
         """See ports.Users."""

@@ -23,6 +23,8 @@ class UserRow(Table, tablename="users", db=ENGINE):
     email_verified_at = Timestamptz(null=True, default=None)
     timezone = Text(default="UTC")
     locale = Text(default="en")
+    # What the second factors' own table tells too; here so that it is read, and versioned, with the account.
+    mfa_enabled = Boolean(default=False)
     created_at = Timestamptz(default=None)
     updated_at = Timestamptz(default=None)
     deleted_at = Timestamptz(null=True, default=None)

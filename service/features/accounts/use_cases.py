@@ -168,7 +168,8 @@ class Administrators:
     async def create(self, actor: Actor, email: str, *, promote: bool) -> str:
         """A link by which an admin sets a password; for an address without an account, one is made.
 
-        `promote` is what an existing account needs: its sessions, personal tokens and password end, and it is active again.
+        `promote` is what an existing account needs: its sessions, personal tokens, password and second factor end, and it
+        is active again.
 
         Raises:
             Invalid: that is no e-mail address.
@@ -201,7 +202,8 @@ class Administrators:
         await self._kit.users.end_sessions(state.id, now)
         await self._kit.users.revoke_tokens(state.id, now)
         # Whoever registered the address first may not be its owner: only the link's reader sets the password.
-        wanted = {"role": Role.ADMIN, "is_active": True, "password_hash": None}
+        await self._kit.users.drop_second_factor(state.id)
+        wanted = {"role": Role.ADMIN, "is_active": True, "password_hash": None, "mfa_enabled": False}
         await apply_changes(self._kit, actor, state, wanted, AdminAppointed)
 
 

@@ -242,15 +242,17 @@ async def test_an_existing_account_is_left_alone_unless_promotion_is_said(scene:
     assert not scene.tokens.tokens
 
 
-@pytest.mark.parametrize("fields", [{}, {"is_active": False}, {"role": Role.ADMIN}])
-async def test_promotion_ends_sessions_and_tokens_and_makes_an_active_admin(scene: Scene, fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{}, {"is_active": False}, {"role": Role.ADMIN}, {"mfa_enabled": True}])
+async def test_promotion_ends_all_that_lets_in_and_makes_an_active_admin(scene: Scene, fields: dict[str, Any]) -> None:
     user = scene.ann(**fields)
     await scene.administrators.create(OPERATOR, "ann@example.com", promote=True)
-    assert (scene.only_user.role, scene.only_user.is_active) == (Role.ADMIN, True)
+    assert (scene.only_user.role, scene.only_user.is_active, scene.only_user.mfa_enabled) == (Role.ADMIN, True, False)
+    assert scene.users.factors_dropped == [user.id]
     assert scene.users.sessions_ended_at == {user.id: scene.clock.now()}
     assert scene.users.tokens_revoked_at == {user.id: scene.clock.now()}
     assert scene.tokens.tokens.keys() == {"secret"}
-    expected = {name: Change(getattr(user, name), getattr(scene.only_user, name)) for name in ("role", "is_active")}
+    names = ("role", "is_active", "mfa_enabled")
+    expected = {name: Change(getattr(user, name), getattr(scene.only_user, name)) for name in names}
     told = [event.changes for event in scene.outbox.events if event.type == "user.admin_appointed"]
     assert told == [{name: change for name, change in expected.items() if change.old != change.new}]
 
