@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 AUTH_AND_AUDIT = (
-    r"service/(features/(sessions|personal_tokens|audit)/.*|features/accounts/(throttl\w+|password_checks|reauthentication)|"
+    r"service/(features/(sessions|second_factors|personal_tokens|audit)/.*|"
+    r"features/accounts/(throttl\w+|password_checks|reauthentication)|"
     r"http/requests|adapters/(tokens|key_file|key_ring|passwords|vault))\.py"
 )
 

@@ -5,7 +5,8 @@ from service.features.notifications.feature import FEATURE as NOTIFICATIONS
 from service.features.operations.feature import FEATURE as OPERATIONS
 from service.features.personal_tokens.feature import FEATURE as PERSONAL_TOKENS
 from service.features.projects.feature import FEATURE as PROJECTS
+from service.features.second_factors.feature import FEATURE as SECOND_FACTORS
 from service.features.sessions.feature import FEATURE as SESSIONS
 from service.features.tasks.feature import FEATURE as TASKS
 
-FEATURES = (OPERATIONS, ACCOUNTS, PERSONAL_TOKENS, SESSIONS, PROJECTS, TASKS, NOTIFICATIONS)
+FEATURES = (OPERATIONS, ACCOUNTS, SECOND_FACTORS, PERSONAL_TOKENS, SESSIONS, PROJECTS, TASKS, NOTIFICATIONS)

@@ -17,6 +17,7 @@ async function tour(): Promise<void> {
   const who = { email: "typescript@example.com", password: "correct-horse-7-battery" };
   must(await api.POST("/api/v1/auth/register", { body: { ...who, full_name: "Ann Lee" } }));
   const tokens = must(await api.POST("/api/v1/auth/login", { body: who }));
+  if (!("access_token" in tokens)) throw new Error("a new account needs no code");
   const headers = { Authorization: `Bearer ${tokens.access_token}` };
   const project = must(await api.POST("/api/v1/projects", { headers, body: { name: "Website" } }));
   const body = { project_id: project.id, title: "Write the release notes", priority: 4 };

@@ -99,6 +99,12 @@ class VerificationWish(Struct, forbid_unknown_fields=True):
     email: Email
 
 
+class Confirmation(Struct, forbid_unknown_fields=True):
+    """The password, again, for what a stolen session must not do."""
+
+    password: Annotated[str, Meta(max_length=512, description="The account's password.")] | None = None
+
+
 class Message(Struct):
     """What was done, in words."""
 

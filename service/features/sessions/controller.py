@@ -6,6 +6,9 @@ from litestar import Controller
 from litestar.params import FromPath, JSONBody
 
 from service.features.accounts.domain import PasswordRequired
+from service.features.accounts.schemas import Confirmation
+from service.features.second_factors.domain import MfaFailed
+from service.features.second_factors.schemas import MfaRequiredResponse
 from service.features.sessions.domain import (
     AccountInactive,
     InvalidRefreshToken,
@@ -17,7 +20,8 @@ from service.features.sessions.domain import (
 )
 from service.features.sessions.ports import Sessions
 from service.features.sessions.refreshing import Refreshes
-from service.features.sessions.schemas import Confirmation, KeySet, Login, Refresh, SessionResponse, TokensResponse, key_set
+from service.features.sessions.schemas import KeySet, Login, MfaVerification, Refresh, SessionResponse, TokensResponse, key_set
+from service.features.sessions.second_step import SecondStep
 from service.features.sessions.use_cases import Logins, Logouts, PublicKeys
 from service.http.paging import Page, PageQuery, respond
 from service.http.requests import ApiRequest
@@ -39,13 +43,27 @@ class SessionController(Controller):
     tags = ("sessions",)
 
     @post("/login", EVERYONE, raises=(LoginFailed, LoginLocked, AccountInactive), status_code=200)
-    async def login(self, data: JSONBody[Login], request: ApiRequest, logins: Injected[Logins]) -> Response[TokensResponse]:
+    async def login(
+        self, data: JSONBody[Login], request: ApiRequest, logins: Injected[Logins]
+    ) -> Response[TokensResponse | MfaRequiredResponse]:
         """Start a session; its access token goes into `Authorization: Bearer …`.
 
+        Where the account has a second factor, the answer asks for a code instead; it is sent to /auth/mfa/verify.
         After five wrong passwords within 15 minutes an address is locked for 15 minutes, then for 30, then for 60. Keep
         `device_token` and send it with the next login: nobody who doesn't have it can lock you out.
         """
-        tokens = await logins.login(request.actor, data.email, data.password, data.device_token)
+        answer = await logins.login(request.actor, data.email, data.password, data.device_token)
+        return Response(answer, headers={"Cache-Control": "no-store"})
+
+    @post("/mfa/verify", EVERYONE, raises=(MfaFailed,), status_code=200)
+    async def verify_mfa(
+        self, data: JSONBody[MfaVerification], request: ApiRequest, second_step: Injected[SecondStep]
+    ) -> Response[TokensResponse]:
+        """Complete a login by a code of the authenticator app or a recovery code, each good once.
+
+        The login's token is good for 5 minutes and 5 tries, and void once the password or the second factor is another.
+        """
+        tokens = await second_step.verify(request.actor, data.mfa_token, data.code)
         return Response(tokens, headers={"Cache-Control": "no-store"})
 
     @post("/refresh", EVERYONE, raises=REFUSED, status_code=200, pace=Pace.ROUTINE)

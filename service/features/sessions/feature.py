@@ -9,10 +9,12 @@ from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.ports import Users
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.accounts.throttling import LoginThrottle
+from service.features.second_factors.challenges import Challenges
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.controller import SessionController
 from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.repository import PiccoloSessions
+from service.features.sessions.second_step import SecondStep
 from service.features.sessions.use_cases import Kit, Logins, Logouts, PublicKeys
 from service.kernel.ports import Authenticator
 from service.wiring import Feature, Job
@@ -37,10 +39,13 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     checks = provided["password_checks", PasswordChecks]
     throttle = provided["login_throttle", LoginThrottle]
     lifetimes = ports.settings.sessions
+    challenges = provided["mfa_challenges", Challenges]
+    logins = Logins(kit, checks, throttle, challenges, lifetime=lifetimes.lifetime, idle_lifetime=lifetimes.idle_lifetime)
     return {
         "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock, personal_tokens),
         "sessions": sessions,
-        "logins": Logins(kit, checks, throttle, lifetimes.lifetime, lifetimes.idle_lifetime),
+        "logins": logins,
+        "second_step": SecondStep(kit, challenges, logins),
         "logouts": Logouts(kit, provided["reauthentication", Reauthentication]),
         "refreshes": Refreshes(kit, lifetimes.idle_lifetime),
         "public_keys": PublicKeys(ports.access_tokens, ports.clock),

@@ -33,10 +33,11 @@ class Refresh(Struct, forbid_unknown_fields=True):
     refresh_token: Annotated[str, Meta(min_length=1, max_length=200, description="`wl_rt_…`; it is good once.")]
 
 
-class Confirmation(Struct, forbid_unknown_fields=True):
-    """The password, again, for what a stolen session must not do."""
+class MfaVerification(Struct, forbid_unknown_fields=True):
+    """What completes a login that was answered `mfa_required`."""
 
-    password: Annotated[str, Meta(max_length=512, description="The account's password.")] | None = None
+    mfa_token: Annotated[str, Meta(min_length=1, max_length=200, description="What the login answered.")]
+    code: Annotated[str, Meta(min_length=1, max_length=40, description="Six digits of the app, or a recovery code.")]
 
 
 class PublicKey(Struct, frozen=True):

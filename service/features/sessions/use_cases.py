@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from service.features.accounts.ports import Passwords, Users
     from service.features.accounts.reauthentication import Reauthentication
     from service.features.accounts.throttling import LoginThrottle
+    from service.features.second_factors.challenges import Challenges
+    from service.features.second_factors.domain import MfaRequired
     from service.features.sessions.ports import AccessTokens, Sessions
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -59,16 +61,24 @@ class Logins:
     """Starting a session with a password."""
 
     def __init__(
-        self, kit: Kit, checks: PasswordChecks, throttle: LoginThrottle, lifetime: timedelta, idle_lifetime: timedelta
+        self,
+        kit: Kit,
+        checks: PasswordChecks,
+        throttle: LoginThrottle,
+        challenges: Challenges,
+        *,
+        lifetime: timedelta,
+        idle_lifetime: timedelta,
     ) -> None:
         self._kit = kit
         self._checks = checks
         self._throttle = throttle
+        self._challenges = challenges
         self._lifetime = lifetime
         self._idle_lifetime = idle_lifetime
 
-    async def login(self, actor: Actor, email: str, password: str, device_token: str | None = None) -> Tokens:
-        """Start a session.
+    async def login(self, actor: Actor, email: str, password: str, device_token: str | None = None) -> Tokens | MfaRequired:
+        """Start a session, or ask for a code where the account has a second factor.
 
         Raises:
             Invalid: that is no e-mail address.
@@ -83,12 +93,12 @@ class Logins:
         verified = await self._verify(actor, canonical, password, device_token)
         await self._require_active(actor, verified)
         rehashed = await self._rehashed(verified.credentials, password)
-        tokens = await self._kit.unit_of_work.run(lambda: self._start(actor, verified, rehashed, device_token))
-        if tokens is None:
+        answer = await self._kit.unit_of_work.run(lambda: self._let_in(actor, verified, rehashed, device_token))
+        if answer is None:
             # While the password was verified it may have been changed and every session ended: a new one must not outlive that.
             await self._throttle.fail(actor, verified.attempt, verified.credentials.user_id, LoginFailed.code)
             raise LoginFailed
-        return tokens
+        return answer
 
     async def _verify(self, actor: Actor, canonical: str, password: str, device_token: str | None) -> Verified:
         checked = await self._checks.check(actor, canonical, password, reason=LoginFailed.code, device_token=device_token)
@@ -115,20 +125,32 @@ class Logins:
             # The next login does it.
             return None
 
-    async def _start(self, actor: Actor, verified: Verified, rehashed: str | None, device_token: str | None) -> Tokens | None:
+    async def _let_in(
+        self, actor: Actor, verified: Verified, rehashed: str | None, device_token: str | None
+    ) -> Tokens | MfaRequired | None:
         kit = self._kit
         known = verified.credentials
         if not await (kit.users.hold(known) if rehashed is None else kit.users.replace_hash(known, rehashed)):
             return None
-        now = kit.clock.now()
-        session = self._session(actor, known.user_id, now)
-        refresh_token = RefreshToken.first(session.id, secrets.token_bytes(SECRET_BYTES), session.nonce)
-        await kit.sessions.add(session, refresh_token)
-        started = SessionStarted(subject_id=session.id, subject_version=1, data={"user_id": str(known.user_id)})
-        await kit.outbox.publish(actor, started)
+        required = await self._challenges.pose(known.user_id, rehashed or known.password_hash or "")
+        if required is not None:
+            # Not `succeed`: who knows the password only could try codes without end.
+            await self._throttle.release(verified.attempt)
+            return required
         device_token = await self._throttle.remember_device(verified.attempt, device_token)
         await self._throttle.succeed(verified.attempt)
-        return kit.tokens(known.user_id, refresh_token, now, device_token)
+        return await self.start(actor, known.user_id, device_token)
+
+    async def start(self, actor: Actor, user_id: UUID, device_token: str | None = None) -> Tokens:
+        """Start a session, in the unit of work in which everything that its account asks for was found right."""
+        kit = self._kit
+        now = kit.clock.now()
+        session = self._session(actor, user_id, now)
+        refresh_token = RefreshToken.first(session.id, secrets.token_bytes(SECRET_BYTES), session.nonce)
+        await kit.sessions.add(session, refresh_token)
+        started = SessionStarted(subject_id=session.id, subject_version=1, data={"user_id": str(user_id)})
+        await kit.outbox.publish(actor, started)
+        return kit.tokens(user_id, refresh_token, now, device_token)
 
     def _session(self, actor: Actor, user_id: UUID, now: datetime) -> Session:
         return Session(

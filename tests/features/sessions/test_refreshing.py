@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 
 from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
-from service.features.sessions.domain import InvalidRefreshToken, SessionEnded, TokenReused
+from service.features.sessions.domain import InvalidRefreshToken, SessionEnded, TokenReused, Tokens
 from service.features.sessions.refresh_tokens import RefreshToken
 from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.use_cases import Kit, Logins, Logouts
@@ -18,11 +17,9 @@ from service.kernel.actor import Actor, Trace
 from service.kernel.errors import Unavailable
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork
+from tests.support.second_factors import Factors
 from tests.support.sessions import FakeAccessTokens, FakeSessions
 from tests.support.throttles import FakeThrottling
-
-if TYPE_CHECKING:
-    from service.features.sessions.domain import Tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -49,8 +46,12 @@ class Scene:
         self.first = ""
 
     async def log_in(self) -> None:
-        logins = Logins(self.kit, self.checks, self.throttle, timedelta(days=30), timedelta(days=14))
-        self.first = (await logins.login(STRANGER, "ann@example.com", "password")).refresh_token
+        challenges = Factors(self.users, self.outbox, self.clock).challenges
+        lifetimes = {"lifetime": timedelta(days=30), "idle_lifetime": timedelta(days=14)}
+        logins = Logins(self.kit, self.checks, self.throttle, challenges, **lifetimes)
+        tokens = await logins.login(STRANGER, "ann@example.com", "password")
+        assert isinstance(tokens, Tokens)
+        self.first = tokens.refresh_token
         self.outbox.events.clear()
 
     async def refresh(self, token: str) -> Tokens:

@@ -13,13 +13,14 @@ from service.features.accounts.domain import Credentials, PasswordRequired
 from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.authenticator import SessionAuthenticator
-from service.features.sessions.domain import AccountInactive, Holder, LoginFailed, SessionEnded, SessionNotFound
+from service.features.sessions.domain import AccountInactive, Holder, LoginFailed, SessionEnded, SessionNotFound, Tokens
 from service.features.sessions.refresh_tokens import RefreshToken
 from service.features.sessions.use_cases import Kit, Logins, Logouts, PublicKeys
 from service.kernel.actor import Actor, Trace
 from service.kernel.errors import Unauthenticated, Unavailable
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
+from tests.support.second_factors import Factors
 from tests.support.sessions import FakeAccessTokens, FakeAuthenticator, FakeSessions
 from tests.support.throttles import FakeThrottling
 
@@ -47,9 +48,11 @@ class Scene:
         self.personal_tokens = FakeAuthenticator()
         self.authenticator = SessionAuthenticator(self.access_tokens, self.sessions, self.clock, self.personal_tokens)
         self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
+        self.factors = Factors(self.users, self.outbox, self.clock)
         throttle = self.throttling.throttle
         checks = PasswordChecks(self.users, self.passwords, throttle)
-        self.logins = Logins(self.kit, checks, throttle, timedelta(days=30), timedelta(days=14))
+        lifetimes = {"lifetime": timedelta(days=30), "idle_lifetime": timedelta(days=14)}
+        self.logins = Logins(self.kit, checks, throttle, self.factors.challenges, **lifetimes)
         self.logouts = Logouts(self.kit, Reauthentication(self.users, checks, throttle))
 
     async def log_in(self) -> Actor:
@@ -66,6 +69,7 @@ def scene() -> Scene:
 
 async def test_the_right_password_starts_a_session(scene: Scene) -> None:
     tokens = await scene.logins.login(STRANGER, "Ann@Example.com", PASSWORD)
+    assert isinstance(tokens, Tokens)
     (session,) = scene.sessions.sessions.values()
     now = scene.clock.now()
     assert tokens.access_token == f"{scene.user.id} {session.id}"
