@@ -30,6 +30,7 @@ CREATE TABLE mfa_challenges (
     token_hash text PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     password_digest text NOT NULL,
+    device_id uuid,
     tries integer NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL

@@ -8,8 +8,9 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
+from service.features.accounts.addresses import canonical_email
 from service.features.second_factors.challenges import Challenges
-from service.features.second_factors.domain import STEP_SECONDS, Challenged, code_at
+from service.features.second_factors.domain import STEP_SECONDS, Challenged, Waiting, code_at
 from service.features.second_factors.ports import MfaChallenges, SecondFactors
 from service.features.second_factors.use_cases import Codes
 from service.kernel.ports import Vault
@@ -72,29 +73,37 @@ class FakeSecondFactors(SecondFactors):
 
 
 class FakeMfaChallenges(MfaChallenges):
-    """Whose, with which password, until when, and tries, by the token."""
+    """Whose, with which password, from which device, until when, and tries, by the token."""
 
     def __init__(self, users: FakeUsers) -> None:
         self._users = users
-        self.waiting: dict[str, tuple[UUID, str, datetime]] = {}
+        self.waiting: dict[str, tuple[UUID, str, UUID | None, datetime]] = {}
         self.tries: dict[str, int] = {}
 
-    async def add(self, token: str, user_id: UUID, password_hash: str, now: datetime, expires_at: datetime) -> bool:
+    async def add(
+        self, token: str, user_id: UUID, password_hash: str, device_id: UUID | None, now: datetime, expires_at: datetime
+    ) -> bool:
         if not self._users.users[user_id].mfa_enabled:
             return False
-        self.waiting[token] = user_id, password_hash, expires_at
+        self.waiting[token] = user_id, password_hash, device_id, expires_at
         self.tries[token] = 0
         return True
+
+    async def find(self, token: str) -> Waiting | None:
+        if token not in self.waiting:
+            return None
+        user_id, _, device_id, _ = self.waiting[token]
+        return Waiting(user_id, canonical_email(self._users.users[user_id].email)[1], device_id)
 
     async def lock(self, token: str) -> Challenged | None:
         if token not in self.waiting:
             return None
-        user_id, password_hash, _ = self.waiting[token]
+        user_id, password_hash, _, _ = self.waiting[token]
         user = self._users.users[user_id]
         return Challenged(user_id, user.version, user.is_active and self._users.hashes[user_id] == password_hash)
 
     async def count(self, token: str, tries: int, now: datetime) -> bool:
-        if self.tries[token] >= tries or self.waiting[token][2] <= now:
+        if self.tries[token] >= tries or self.waiting[token][3] <= now:
             return False
         self.tries[token] += 1
         return True
@@ -103,7 +112,7 @@ class FakeMfaChallenges(MfaChallenges):
         del self.waiting[token]
 
     async def prune(self, now: datetime) -> None:
-        self.waiting = {token: each for token, each in self.waiting.items() if each[2] > now}
+        self.waiting = {token: each for token, each in self.waiting.items() if each[3] > now}
 
 
 class Factors:

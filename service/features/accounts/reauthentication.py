@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from service.features.accounts.domain import Credentials
     from service.features.accounts.password_checks import PasswordChecks
     from service.features.accounts.ports import Users
+    from service.features.accounts.throttle_domain import Attempt
     from service.features.accounts.throttling import LoginThrottle
     from service.kernel.actor import Actor
 
@@ -43,6 +44,19 @@ class Reauthentication:
             raise PasswordRequired(EXPECTED)
         await self._throttle.succeed(checked.attempt)
         return checked.credentials
+
+    async def admit(self, actor: Actor) -> Attempt:
+        """A try at a code of the actor's own, one of those that the account's address has; whoever made it settles it.
+
+        Raises:
+            PasswordRequired: the address is locked.
+            Unavailable: too many tries with this address wait to be checked.
+        """
+        _, canonical = canonical_email(actor.email or "")
+        admitted = await self._throttle.admit(actor, canonical)
+        if isinstance(admitted, Locked):
+            raise PasswordRequired(LOCKED_DETAIL, retry_after=admitted.retry_after)
+        return admitted
 
     async def hold(self, confirmed: Credentials) -> None:
         """In the unit of work: keep the account and its password as they were confirmed, until it ends.

@@ -89,6 +89,16 @@ class LoginThrottle:
         kit = self._kit
         address = self._address(canonical_email)
         device_id = await kit.devices.find(device_token, address, kit.clock.now()) if device_token else None
+        return await self.readmit(actor, canonical_email, device_id)
+
+    async def readmit(self, actor: Actor, canonical_email: str, device_id: UUID | None) -> Attempt | Locked:
+        """As `admit`, for the code that follows a right password; `device_id` is the device that was known then.
+
+        Raises:
+            LoginsBusy: no place became free in time.
+        """
+        kit = self._kit
+        address = self._address(canonical_email)
         key = address if device_id is None else kit.vault.digest("device throttle", str(device_id))
         line = self._lines.setdefault(key, _Line())
         line.waiting += 1
@@ -114,17 +124,22 @@ class LoginThrottle:
         """Give the place back without counting the try."""
         await self._settle(attempt, lambda known: known.settled(attempt.lease))
 
-    async def refuse(self, actor: Actor, attempt: Attempt, user_id: UUID, reason: str) -> None:
-        """As `release`, leaving a trace: the password was right, and the login is refused for `reason`."""
+    async def refuse(self, actor: Actor, attempt: Attempt, user_id: UUID, reason: str, *, action: str = "login.failed") -> None:
+        """As `release`, leaving a trace: what was sent is not wrong, and refused for `reason`."""
 
         async def work() -> None:
             await self.release(attempt)
-            await self._kit.outbox.record(actor, _entry("login.failed", attempt.slot.address, user_id, reason))
+            await self._kit.outbox.record(actor, _entry(action, attempt.slot.address, user_id, reason))
 
         await self._kit.unit_of_work.run(work)
 
-    async def fail(self, actor: Actor, attempt: Attempt, user_id: UUID | None, reason: str) -> None:
-        """Count a wrong try, which may lock; `user_id` is whose address it is, `reason` the code of the refusal."""
+    async def fail(
+        self, actor: Actor, attempt: Attempt, user_id: UUID | None, reason: str, *, action: str = "login.failed"
+    ) -> None:
+        """Count a wrong try, which may lock; `user_id` is whose address it is, `reason` the code of the refusal.
+
+        `action` is what the audit calls it.
+        """
         kit = self._kit
         slot = attempt.slot
 
@@ -134,14 +149,17 @@ class LoginThrottle:
             # An event written here would take longer for an address that has an account: the worker writes it.
             of_address = locks and attempt.device_id is None
             await kit.throttles.save(slot, after, user_id if of_address else None)
-            actions = ("login.failed", "login.locked") if locks else ("login.failed",)
-            await kit.outbox.record(actor, *(_entry(action, slot.address, user_id, reason) for action in actions))
+            actions = (action, "login.locked") if locks else (action,)
+            await kit.outbox.record(actor, *(_entry(each, slot.address, user_id, reason) for each in actions))
 
         await kit.unit_of_work.run(work)
         self._free(slot)
 
     async def remember_device(self, attempt: Attempt, device_token: str | None) -> str:
-        """In the unit of work of a login: the device's token, which is the presented one where that was good."""
+        """In the unit of work of a login: the device's token, which is the presented one where that was good.
+
+        A known device whose token is not at hand is given another one; both are good.
+        """
         kit = self._kit
         now = kit.clock.now()
         if attempt.device_id is not None and device_token is not None:

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 from service.features.second_factors.domain import (
     CHALLENGE_LIFETIME,
     CHALLENGE_TRIES,
-    MfaFailed,
     MfaRequired,
+    Verdict,
     as_read,
     is_totp,
 )
 from service.features.second_factors.events import RecoveryCodeUsed
-from service.kernel.audit import AuditEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from service.features.second_factors.domain import Challenged
+    from service.features.second_factors.domain import Challenged, Waiting
     from service.features.second_factors.ports import MfaChallenges
     from service.features.second_factors.use_cases import Codes
     from service.kernel.actor import Actor
@@ -38,32 +37,36 @@ class Challenges:
         self._clock = clock
         self._new_secret = new_secret
 
-    async def pose(self, user_id: UUID, password_hash: str) -> MfaRequired | None:
+    async def pose(self, user_id: UUID, password_hash: str, device_id: UUID | None) -> MfaRequired | None:
         """What a login with the right password is answered instead of tokens; None where the second factor is off.
 
-        The unit of work holds the account, so that nobody turns the factor on meanwhile.
+        `device_id` is the known device that the login comes from. The unit of work holds the account, so that nobody turns
+        the factor on meanwhile.
         """
         token = self._new_secret()
         now = self._clock.now()
-        posed = await self._challenges.add(token, user_id, password_hash, now, now + CHALLENGE_LIFETIME)
+        posed = await self._challenges.add(token, user_id, password_hash, device_id, now, now + CHALLENGE_LIFETIME)
         return MfaRequired(token) if posed else None
 
-    async def meet(self, actor: Actor, token: str, code: str) -> UUID | None:
-        """Whose login the code completes, with the account locked; None where it does not.
+    async def find(self, token: str) -> Waiting | None:
+        """Whose login waits with this token; None where it was never given out, or is used."""
+        return await self._challenges.find(token)
 
-        A try counts, and a failure is kept in the audit, only if the unit of work is committed: nothing is raised here.
+    async def meet(self, actor: Actor, token: str, code: str) -> Verdict:
+        """Whether the code completes the login, with the account locked.
+
+        A try counts only if the unit of work is committed: nothing is raised here.
         """
         challenged = await self._challenges.lock(token)
-        # A token that was never given out, or is used: nobody's account to tell of.
         if challenged is None:
-            return None
+            return Verdict.VOID
         counted = await self._challenges.count(token, CHALLENGE_TRIES, self._clock.now())
-        if not (counted and challenged.stands and await self._accept(actor, challenged, as_read(code))):
-            failed = AuditEntry(action="mfa.failed", target_type="user", target_id=challenged.user_id, reason=MfaFailed.code)
-            await self._outbox.record(actor, failed)
-            return None
+        if not (counted and challenged.stands):
+            return Verdict.VOID
+        if not await self._accept(actor, challenged, as_read(code)):
+            return Verdict.WRONG
         await self._challenges.end(token)
-        return challenged.user_id
+        return Verdict.RIGHT
 
     async def _accept(self, actor: Actor, challenged: Challenged, code: str) -> bool:
         if is_totp(code):

@@ -38,7 +38,7 @@ class SecondFactorController(Controller):
         seed = await own_second_factor.begin(request.actor, data.password)
         return Response(seed, headers=NO_STORE)
 
-    @post("/totp/confirm", OWNER, raises=(WrongCode, SecondFactorOn, NothingToConfirm), status_code=200)
+    @post("/totp/confirm", OWNER, raises=(WrongCode, PasswordRequired, SecondFactorOn, NothingToConfirm), status_code=200)
     async def confirm_totp(
         self, data: JSONBody[TotpCode], request: ApiRequest, own_second_factor: Injected[OwnSecondFactor]
     ) -> Response[RecoveryCodesResponse]:

@@ -6,6 +6,7 @@ import hmac
 import secrets
 from base64 import b32encode
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -90,6 +91,24 @@ class MfaRequired(Struct, frozen=True):
     mfa_token: str
     # By which the answer of a login is told from tokens.
     mfa_required: Annotated[bool, Meta(extra_json_schema={"const": True})] = True
+
+
+class Waiting(Struct, frozen=True):
+    """A login that waits for a code: whose, and from which known device; its tries are counted there."""
+
+    user_id: UUID
+    canonical_email: str
+    device_id: UUID | None
+
+
+class Verdict(StrEnum):
+    """What becomes of a login's code."""
+
+    RIGHT = "right"
+    # Also one that was right and is used.
+    WRONG = "wrong"
+    # It was not looked at, for the login is too old, tried too often, completed, or of another password.
+    VOID = "void"
 
 
 class Challenged(Struct, frozen=True):

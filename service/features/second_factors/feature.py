@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from service.adapters.tokens import new_secret
 from service.features.accounts.ports import Users
 from service.features.accounts.reauthentication import Reauthentication
+from service.features.accounts.throttling import LoginThrottle
 from service.features.accounts.use_cases import Kit
 from service.features.second_factors.challenges import Challenges
 from service.features.second_factors.controller import SecondFactorController, SecondFactorResetController
@@ -28,7 +29,9 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     codes = Codes(PiccoloSecondFactors(ports.database), ports.vault, ports.clock)
     return {
         "mfa_challenges": Challenges(PiccoloMfaChallenges(ports.database), codes, ports.outbox, ports.clock, new_secret),
-        "own_second_factor": OwnSecondFactor(kit, codes, provided["reauthentication", Reauthentication]),
+        "own_second_factor": OwnSecondFactor(
+            kit, codes, provided["reauthentication", Reauthentication], provided["login_throttle", LoginThrottle]
+        ),
         "second_factor_resets": SecondFactorResets(kit),
     }
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from service.features.second_factors.domain import Challenged
+    from service.features.second_factors.domain import Challenged, Waiting
 
 
 @runtime_checkable
@@ -41,8 +41,14 @@ class SecondFactors(Protocol):
 class MfaChallenges(Protocol):
     """Stored logins that wait for a code; storage knows their tokens by their digest only."""
 
-    async def add(self, token: str, user_id: UUID, password_hash: str, now: datetime, expires_at: datetime) -> bool:
+    async def add(
+        self, token: str, user_id: UUID, password_hash: str, device_id: UUID | None, now: datetime, expires_at: datetime
+    ) -> bool:
         """Store one for an account that is held; False where its second factor is off."""
+        ...
+
+    async def find(self, token: str) -> Waiting | None:
+        """Whose it is, whether or not it is still good; None where it is gone."""
         ...
 
     async def lock(self, token: str) -> Challenged | None:

@@ -10,7 +10,7 @@ from piccolo.querystring import QueryString
 from service.adapters.database import Database, Param, Statement
 from service.adapters.tokens import digest
 from service.features.accounts.tables import UserRow
-from service.features.second_factors.domain import Challenged
+from service.features.second_factors.domain import Challenged, Waiting
 from service.features.second_factors.ports import MfaChallenges, SecondFactors
 from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
 
@@ -83,9 +83,16 @@ class PiccoloSecondFactors(SecondFactors):
 # The login holds the account's row, so what is read of it here stays so until the challenge is stored.
 ADD = Statement(
     lambda: QueryString(
-        "INSERT INTO mfa_challenges (token_hash, user_id, password_digest, tries, created_at, expires_at) "
-        "SELECT {}::text, {}, {}::text, 0, {}::timestamptz, {}::timestamptz FROM users WHERE {} = {} AND {} RETURNING user_id",
-        Param(1), UserRow.id, Param(3), Param(4), Param(5), UserRow.id, Param(2), UserRow.mfa_enabled,
+        "INSERT INTO mfa_challenges (token_hash, user_id, password_digest, device_id, tries, created_at, expires_at) "
+        "SELECT {}::text, {}, {}::text, {}::uuid, 0, {}::timestamptz, {}::timestamptz FROM users WHERE {} = {} AND {} "
+        "RETURNING user_id",
+        Param(1), UserRow.id, Param(3), Param(4), Param(5), Param(6), UserRow.id, Param(2), UserRow.mfa_enabled,
+    )
+)  # fmt: skip
+FIND = Statement(
+    lambda: QueryString(
+        "SELECT {}, {}, {} FROM users JOIN mfa_challenges ON {} = {} WHERE {} = {} AND {} IS NULL",
+        UserRow.id, UserRow.canonical_email, _C.device_id, _C.user_id, UserRow.id, _C.token_hash, Param(1), UserRow.deleted_at,
     )
 )  # fmt: skip
 LOCK = Statement(
@@ -112,10 +119,17 @@ class PiccoloMfaChallenges(MfaChallenges):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, token: str, user_id: UUID, password_hash: str, now: datetime, expires_at: datetime) -> bool:
+    async def add(
+        self, token: str, user_id: UUID, password_hash: str, device_id: UUID | None, now: datetime, expires_at: datetime
+    ) -> bool:
         """See ports.MfaChallenges."""
-        values = (digest(token), user_id, digest(password_hash), now, expires_at)
+        values = (digest(token), user_id, digest(password_hash), device_id, now, expires_at)
         return await self._database.fetch_row(ADD, *values) is not None
+
+    async def find(self, token: str) -> Waiting | None:
+        """See ports.MfaChallenges."""
+        row = await self._database.fetch_row(FIND, digest(token))
+        return None if row is None else Waiting(*row)
 
     async def lock(self, token: str) -> Challenged | None:
         """See ports.MfaChallenges."""

@@ -1,6 +1,6 @@
 """How second factors are stored."""
 
-from piccolo.columns import BigInt, Bytea, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns import UUID, BigInt, Bytea, ForeignKey, Integer, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -34,6 +34,8 @@ class MfaChallengeRow(Table, tablename="mfa_challenges", db=ENGINE):
     user_id = ForeignKey(UserRow, on_delete=OnDelete.cascade, null=False, default=None, index=True)
     # Of the password's hash, so that another password voids it.
     password_digest = Text(default=None)
+    # The known device that the password came from: the code's tries are counted where the password's were.
+    device_id = UUID(null=True, default=None)
     tries = Integer(default=None)
     created_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None, index=True)

@@ -26,7 +26,7 @@ from service.features.second_factors.events import (
     SecondFactorEnabled,
     SecondFactorReset,
 )
-from service.kernel.audit import AuditEntry
+from service.kernel.errors import Refusal
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from service.features.accounts.domain import Credentials, User, UserState
     from service.features.accounts.reauthentication import Reauthentication
+    from service.features.accounts.throttle_domain import Attempt
+    from service.features.accounts.throttling import LoginThrottle
     from service.features.accounts.use_cases import Kit
     from service.features.second_factors.ports import SecondFactors
     from service.kernel.actor import Actor
@@ -84,10 +86,11 @@ class Codes:
 class OwnSecondFactor:
     """What people do about their own second factor."""
 
-    def __init__(self, kit: Kit, codes: Codes, reauthentication: Reauthentication) -> None:
+    def __init__(self, kit: Kit, codes: Codes, reauthentication: Reauthentication, throttle: LoginThrottle) -> None:
         self._kit = kit
         self._codes = codes
         self._reauthentication = reauthentication
+        self._throttle = throttle
 
     async def begin(self, actor: Actor, password: str | None) -> TotpSeed:
         """A new secret for the authenticator app, in place of one that was never confirmed.
@@ -111,28 +114,36 @@ class OwnSecondFactor:
     async def confirm(self, actor: Actor, code: str) -> RecoveryCodes:
         """Turn the second factor on, by a code that shows that the app has the secret.
 
+        A wrong code counts among the failed logins of the account's address.
+
         Raises:
             WrongCode: the app shows another one right now.
+            PasswordRequired: the address is locked.
             SecondFactorOn: it is on already.
             NothingToConfirm: there is no secret.
+            Unavailable: too many tries with the address wait to be checked.
         """
-        kit = self._kit
-
-        async def work() -> RecoveryCodes | None:
-            state = await kit.users.lock(actor.id)
-            _require_off(state)
-            if not await self._codes.take_totp(state.id, as_read(code)):
-                failed = AuditEntry(action="mfa.failed", target_type="user", target_id=state.id, reason=WrongCode.code)
-                await kit.outbox.record(actor, failed)
-                return None
-            made = await self._codes.renew_recovery_codes(state.id)
-            await apply_changes(kit, actor, state, {"mfa_enabled": True}, SecondFactorEnabled)
-            return made
-
-        made = await kit.unit_of_work.run(work)
+        attempt = await self._reauthentication.admit(actor)
+        try:
+            made = await self._kit.unit_of_work.run(lambda: self._turn_on(actor, attempt, code))
+        except Refusal:
+            await self._throttle.release(attempt)
+            raise
         if made is None:
             message = "Send the six digits that the authenticator app shows right now; check the clock of its device."
             raise WrongCode(message)
+        return made
+
+    async def _turn_on(self, actor: Actor, attempt: Attempt, code: str) -> RecoveryCodes | None:
+        kit = self._kit
+        state = await kit.users.lock(actor.id)
+        _require_off(state)
+        if not await self._codes.take_totp(state.id, as_read(code)):
+            await self._throttle.fail(actor, attempt, state.id, WrongCode.code, action="mfa.failed")
+            return None
+        await self._throttle.succeed(attempt)
+        made = await self._codes.renew_recovery_codes(state.id)
+        await apply_changes(kit, actor, state, {"mfa_enabled": True}, SecondFactorEnabled)
         return made
 
     async def remove(self, actor: Actor, password: str | None) -> None:

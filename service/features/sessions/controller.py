@@ -55,13 +55,14 @@ class SessionController(Controller):
         answer = await logins.login(request.actor, data.email, data.password, data.device_token)
         return Response(answer, headers={"Cache-Control": "no-store"})
 
-    @post("/mfa/verify", EVERYONE, raises=(MfaFailed,), status_code=200)
+    @post("/mfa/verify", EVERYONE, raises=(MfaFailed, LoginLocked), status_code=200)
     async def verify_mfa(
         self, data: JSONBody[MfaVerification], request: ApiRequest, second_step: Injected[SecondStep]
     ) -> Response[TokensResponse]:
         """Complete a login by a code of the authenticator app or a recovery code, each good once.
 
         The login's token is good for 5 minutes and 5 tries, and void once the password or the second factor is another.
+        Wrong codes lock the address as wrong passwords do. Keep `device_token`, as after a login without a second factor.
         """
         tokens = await second_step.verify(request.actor, data.mfa_token, data.code)
         return Response(tokens, headers={"Cache-Control": "no-store"})

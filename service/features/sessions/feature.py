@@ -45,7 +45,7 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
         "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock, personal_tokens),
         "sessions": sessions,
         "logins": logins,
-        "second_step": SecondStep(kit, challenges, logins),
+        "second_step": SecondStep(kit, throttle, challenges, logins),
         "logouts": Logouts(kit, provided["reauthentication", Reauthentication]),
         "refreshes": Refreshes(kit, lifetimes.idle_lifetime),
         "public_keys": PublicKeys(ports.access_tokens, ports.clock),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from service.features.accounts.password_checks import PasswordChecks, Verified
     from service.features.accounts.ports import Passwords, Users
     from service.features.accounts.reauthentication import Reauthentication
+    from service.features.accounts.throttle_domain import Attempt
     from service.features.accounts.throttling import LoginThrottle
     from service.features.second_factors.challenges import Challenges
     from service.features.second_factors.domain import MfaRequired
@@ -132,18 +133,18 @@ class Logins:
         known = verified.credentials
         if not await (kit.users.hold(known) if rehashed is None else kit.users.replace_hash(known, rehashed)):
             return None
-        required = await self._challenges.pose(known.user_id, rehashed or known.password_hash or "")
+        required = await self._challenges.pose(known.user_id, rehashed or known.password_hash or "", verified.attempt.device_id)
         if required is not None:
             # Not `succeed`: who knows the password only could try codes without end.
             await self._throttle.release(verified.attempt)
             return required
-        device_token = await self._throttle.remember_device(verified.attempt, device_token)
-        await self._throttle.succeed(verified.attempt)
-        return await self.start(actor, known.user_id, device_token)
+        return await self.start(actor, known.user_id, verified.attempt, device_token)
 
-    async def start(self, actor: Actor, user_id: UUID, device_token: str | None = None) -> Tokens:
+    async def start(self, actor: Actor, user_id: UUID, attempt: Attempt, device_token: str | None = None) -> Tokens:
         """Start a session, in the unit of work in which everything that its account asks for was found right."""
         kit = self._kit
+        device_token = await self._throttle.remember_device(attempt, device_token)
+        await self._throttle.succeed(attempt)
         now = kit.clock.now()
         session = self._session(actor, user_id, now)
         refresh_token = RefreshToken.first(session.id, secrets.token_bytes(SECRET_BYTES), session.nonce)

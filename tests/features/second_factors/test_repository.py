@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from service.adapters.tokens import digest
 from service.features.accounts.repository import PiccoloUsers
-from service.features.second_factors.domain import Challenged
+from service.features.second_factors.domain import Challenged, Waiting
 from service.features.second_factors.repository import PiccoloMfaChallenges, PiccoloSecondFactors
 from tests.support.people import People
 from tests.support.stored import lockable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 LIFETIME = timedelta(minutes=5)
+DEVICE = UUID(int=7)
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ async def test_dropping_takes_seed_codes_and_challenges_of_one_account(
     for user in (ann, bob):
         await factors.begin(user.id, b"seed", clock.now())
         await factors.set_recovery_codes(user.id, [user.id.bytes], clock.now())
-        await challenges.add(f"token of {user.full_name}", user.id, "hash", clock.now(), clock.now() + LIFETIME)
+        await challenges.add(f"token of {user.full_name}", user.id, "hash", None, clock.now(), clock.now() + LIFETIME)
     await PiccoloUsers(database).drop_second_factor(ann.id)
     assert (await factors.seed(ann.id), await factors.seed(bob.id)) == (None, b"seed")
     assert not await factors.use_recovery_code(ann.id, ann.id.bytes)
@@ -116,16 +118,16 @@ async def test_a_challenge_is_stored_as_digests_and_only_where_a_code_is_needed(
 ) -> None:
     bob = await people.add("Bob")
     now = clock.now()
-    assert await challenges.add("token", ann.id, "hash", now, now + LIFETIME)
-    assert not await challenges.add("other", bob.id, "hash", now, now + LIFETIME)
+    assert await challenges.add("token", ann.id, "hash", DEVICE, now, now + LIFETIME)
+    assert not await challenges.add("other", bob.id, "hash", None, now, now + LIFETIME)
     (row,) = await connection.fetch("SELECT * FROM mfa_challenges")
-    assert tuple(row) == (digest("token"), ann.id, digest("hash"), 0, now, now + LIFETIME)
+    assert tuple(row) == (digest("token"), ann.id, digest("hash"), DEVICE, 0, now, now + LIFETIME)
 
 
 async def test_a_challenge_stands_while_password_account_and_factor_do(
     challenges: PiccoloMfaChallenges, ann: User, connection: asyncpg.Connection[Any], clock: FakeClock
 ) -> None:
-    await challenges.add("token", ann.id, "hash", clock.now(), clock.now() + LIFETIME)
+    await challenges.add("token", ann.id, "hash", None, clock.now(), clock.now() + LIFETIME)
     assert await challenges.lock("token") == Challenged(ann.id, 1, stands=True)
     assert await challenges.lock("another") is None
     for change in ("password_hash = 'another'", "password_hash = NULL", "is_active = false", "mfa_enabled = false"):
@@ -139,6 +141,19 @@ async def test_a_challenge_stands_while_password_account_and_factor_do(
     assert await challenges.lock("token") is None
 
 
+async def test_a_challenge_is_found_with_whose_it_is_whether_or_not_it_is_good(
+    challenges: PiccoloMfaChallenges, ann: User, connection: asyncpg.Connection[Any], clock: FakeClock
+) -> None:
+    now = clock.now()
+    await challenges.add("token", ann.id, "hash", DEVICE, now, now)
+    await challenges.add("other", ann.id, "hash", None, now, now + LIFETIME)
+    assert await challenges.find("token") == Waiting(ann.id, ann.email, DEVICE)
+    assert await challenges.find("other") == Waiting(ann.id, ann.email, None)
+    assert await challenges.find("another") is None
+    await connection.execute("UPDATE users SET deleted_at = now()")
+    assert await challenges.find("token") is None
+
+
 async def test_the_account_of_a_challenge_is_locked(
     database: Database,
     challenges: PiccoloMfaChallenges,
@@ -146,7 +161,7 @@ async def test_the_account_of_a_challenge_is_locked(
     connection: asyncpg.Connection[Any],
     clock: FakeClock,
 ) -> None:
-    await challenges.add("token", ann.id, "hash", clock.now(), clock.now() + LIFETIME)
+    await challenges.add("token", ann.id, "hash", None, clock.now(), clock.now() + LIFETIME)
 
     async def work() -> bool:
         await challenges.lock("token")
@@ -158,7 +173,7 @@ async def test_the_account_of_a_challenge_is_locked(
 
 async def test_tries_count_to_their_limit_and_to_the_end(challenges: PiccoloMfaChallenges, ann: User, clock: FakeClock) -> None:
     now = clock.now()
-    await challenges.add("token", ann.id, "hash", now, now + LIFETIME)
+    await challenges.add("token", ann.id, "hash", None, now, now + LIFETIME)
     assert [await challenges.count("token", 2, now) for _ in range(3)] == [True, True, False]
     assert not await challenges.count("token", 5, now + LIFETIME)
     assert await challenges.count("token", 5, now + LIFETIME - timedelta(seconds=1))
@@ -170,7 +185,7 @@ async def test_challenges_end_one_by_one_or_when_they_are_too_old(
 ) -> None:
     now = clock.now()
     for number in range(3):
-        await challenges.add(f"token-{number}", ann.id, "hash", now, now + number * LIFETIME)
+        await challenges.add(f"token-{number}", ann.id, "hash", None, now, now + number * LIFETIME)
     await challenges.end("token-2")
     await challenges.prune(now)
     left = await connection.fetch("SELECT token_hash FROM mfa_challenges")

@@ -50,7 +50,7 @@ class Scene:
         self.throttling = FakeThrottling(FakeUnitOfWork(), self.users, self.outbox, self.clock)
         throttle = self.throttling.throttle
         checks = PasswordChecks(self.users, FakePasswords(), throttle)
-        self.own = OwnSecondFactor(kit, self.factors.codes, Reauthentication(self.users, checks, throttle))
+        self.own = OwnSecondFactor(kit, self.factors.codes, Reauthentication(self.users, checks, throttle), throttle)
         self.resets = SecondFactorResets(kit)
         a_stored_user(self.users, "ann@example.com", f"new:{PASSWORD}", self.clock.now(), id=ANN.id)
         a_stored_user(self.users, "root@example.com", f"new:{PASSWORD}", self.clock.now(), id=ROOT.id, role=Role.ADMIN)
@@ -116,6 +116,26 @@ async def test_a_wrong_code_turns_nothing_on_and_leaves_its_trace(scene: Scene) 
     assert (scene.unit_of_work.committed, scene.unit_of_work.rolled_back) == (2, 0)
 
 
+async def test_the_fifth_wrong_code_locks_the_address_and_the_next_is_not_looked_at(scene: Scene) -> None:
+    begun = await scene.own.begin(ANN, PASSWORD)
+    for _ in range(5):
+        with pytest.raises(WrongCode):
+            await scene.own.confirm(ANN, wrong(begun.secret, scene.clock))
+    with pytest.raises(PasswordRequired, match="locked") as refused:
+        await scene.own.confirm(ANN, shown(begun.secret, scene.clock))
+    assert refused.value.retry_after == 900
+    assert [entry.action for entry in scene.outbox.entries] == ["mfa.failed"] * 5 + ["login.locked", "login.throttled"]
+    assert not scene.ann.mfa_enabled
+
+
+async def test_a_right_code_forgets_the_wrong_ones_before(scene: Scene) -> None:
+    begun = await scene.own.begin(ANN, PASSWORD)
+    with pytest.raises(WrongCode):
+        await scene.own.confirm(ANN, wrong(begun.secret, scene.clock))
+    await scene.own.confirm(ANN, shown(begun.secret, scene.clock))
+    assert not scene.throttling.throttles.known
+
+
 async def test_the_code_that_confirmed_is_used_up(scene: Scene) -> None:
     begun = await scene.own.begin(ANN, PASSWORD)
     code = shown(begun.secret, scene.clock)
@@ -124,8 +144,10 @@ async def test_the_code_that_confirmed_is_used_up(scene: Scene) -> None:
 
 
 async def test_without_a_secret_there_is_nothing_to_confirm(scene: Scene) -> None:
-    with pytest.raises(NothingToConfirm, match="/auth/mfa/totp"):
-        await scene.own.confirm(ANN, "123456")
+    for _ in range(6):
+        with pytest.raises(NothingToConfirm, match="/auth/mfa/totp"):
+            await scene.own.confirm(ANN, "123456")
+    assert not scene.throttling.throttles.known
 
 
 async def test_what_is_on_is_not_begun_or_confirmed_again(scene: Scene) -> None:

@@ -12,7 +12,7 @@ import pytest
 from service.composition import create_admin
 from service.piccolo_app import TABLES
 from tests.support.http import Api, made, refused, wrong_fields
-from tests.support.scenes import a_user
+from tests.support.scenes import PASSWORD, a_user
 from tests.support.second_factors import Armed, armed, first_step, wrong
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ async def test_the_right_password_asks_for_a_code_and_the_code_starts_the_sessio
     assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
     tokens = made(response)
     assert tokens.keys() == {"access_token", "refresh_token", "device_token", "token_type", "expires_in"}
+    assert tokens["device_token"].startswith("wl_dt_")
     me = made(await api.as_user(tokens["access_token"], {}).get("/users/me"))
     assert (me["id"], me["mfa_enabled"]) == (ann.person.user["id"], True)
     made(await api.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}))
@@ -89,11 +90,58 @@ async def test_a_recovery_code_is_good_once(api: Api, ann: Armed, connection: as
 
 async def test_the_sixth_try_is_refused_even_with_the_right_code(api: Api, ann: Armed) -> None:
     token = await first_step(api, ann)
-    code = ann.next_code()
-    for _ in range(5):
+    for _ in range(4):
         refused(await verify(api, token, wrong(ann.secret, ann.clock)), 401, "mfa_failed")
+    # Another login, completed, forgets what would lock the address; the token's own tries stay.
+    made(await verify(api, await first_step(api, ann), ann.next_code()))
+    refused(await verify(api, token, wrong(ann.secret, ann.clock)), 401, "mfa_failed")
+    code = ann.next_code()
     refused(await verify(api, token, code), 401, "mfa_failed")
     made(await verify(api, await first_step(api, ann), code))
+
+
+async def test_wrong_codes_of_several_logins_lock_the_address_but_not_the_owner_s_device(
+    api: Api, ann: Armed, connection: asyncpg.Connection[Any]
+) -> None:
+    device_token = made(await verify(api, await first_step(api, ann), ann.next_code()))["device_token"]
+    tokens = [await first_step(api, ann) for _ in range(6)]
+    for token in tokens[:5]:
+        refused(await verify(api, token, wrong(ann.secret, ann.clock)), 401, "mfa_failed")
+    code = ann.next_code()
+    by_code = await verify(api, tokens[5], code)
+    by_password = await api.post("/auth/login", ann.credentials)
+    for answer in (by_code, by_password):
+        assert "locked" in refused(answer, 401, "login_locked")["detail"]
+        assert (answer.headers["retry-after"], answer.headers["www-authenticate"]) == ("870", "Bearer")
+    refused(await ann.person.post("/auth/logout-all", {"password": PASSWORD}), 403, "password_required")
+    asked = made(await api.post("/auth/login", ann.credentials | {"device_token": device_token}))
+    made(await verify(api, asked["mfa_token"], code))
+    refused(await api.post("/auth/login", ann.credentials), 401, "login_locked")
+    assert await connection.fetchval("SELECT count(*) FROM login_throttles WHERE locked_until IS NOT NULL") == 1
+    kept = await connection.fetch(
+        "SELECT action, reason FROM audit_events WHERE target_id = $1::uuid AND target_digest IS NOT NULL ORDER BY sequence",
+        ann.person.user["id"],
+    )
+    assert [tuple(row) for row in kept] == [
+        *[("mfa.failed", "mfa_failed")] * 5,
+        ("login.locked", "mfa_failed"),
+        *[("login.throttled", "login_locked")] * 4,
+    ]
+
+
+async def test_the_right_password_alone_never_clears_what_wrong_codes_count(api: Api, ann: Armed) -> None:
+    for _ in range(5):
+        refused(await verify(api, await first_step(api, ann), wrong(ann.secret, ann.clock)), 401, "mfa_failed")
+    refused(await api.post("/auth/login", ann.credentials), 401, "login_locked")
+
+
+async def test_wrong_passwords_and_wrong_codes_are_counted_together(api: Api, ann: Armed) -> None:
+    wrong_password = {**ann.credentials, "password": "Wrong-horse-7"}
+    for _ in range(2):
+        refused(await api.post("/auth/login", wrong_password), 401, "login_failed")
+        refused(await verify(api, await first_step(api, ann), wrong(ann.secret, ann.clock)), 401, "mfa_failed")
+    refused(await api.post("/auth/login", wrong_password), 401, "login_failed")
+    refused(await api.post("/auth/login", ann.credentials), 401, "login_locked")
 
 
 async def test_a_login_waits_for_five_minutes(api: Api, ann: Armed) -> None:

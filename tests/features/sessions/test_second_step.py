@@ -8,6 +8,7 @@ import pytest
 
 from service.features.accounts.password_checks import PasswordChecks
 from service.features.second_factors.domain import MfaFailed, MfaRequired, totp_seed
+from service.features.sessions.domain import LoginLocked
 from service.features.sessions.second_step import SecondStep
 from service.features.sessions.use_cases import Kit, Logins
 from service.kernel.actor import Actor, Trace
@@ -38,15 +39,16 @@ class Scene:
         kit = Kit(
             self.unit_of_work, self.users, self.sessions, self.passwords, FakeAccessTokens(), self.outbox, self.clock, FakeIds()
         )  # fmt: skip
-        throttle = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock).throttle
+        self.throttling = FakeThrottling(FakeUnitOfWork(), self.users, self.outbox, self.clock)
+        throttle = self.throttling.throttle
         checks = PasswordChecks(self.users, self.passwords, throttle)
         lifetimes = {"lifetime": timedelta(days=30), "idle_lifetime": timedelta(days=14)}
         self.logins = Logins(kit, checks, throttle, self.factors.challenges, **lifetimes)
-        self.second_step = SecondStep(kit, self.factors.challenges, self.logins)
+        self.second_step = SecondStep(kit, throttle, self.factors.challenges, self.logins)
         self.secret = totp_seed(SEED, self.user.email).secret
 
-    async def first_step(self) -> str:
-        answer = await self.logins.login(STRANGER, "ann@example.com", "password")
+    async def first_step(self, device_token: str | None = None) -> str:
+        answer = await self.logins.login(STRANGER, "ann@example.com", "password", device_token)
         assert isinstance(answer, MfaRequired)
         return answer.mfa_token
 
@@ -80,7 +82,59 @@ async def test_a_wrong_code_starts_none_and_the_try_is_committed(scene: Scene) -
     assert not scene.sessions.sessions
     assert (scene.unit_of_work.committed, scene.unit_of_work.rolled_back) == (committed + 1, 0)
     assert scene.factors.waiting.tries == {token: 1}
-    assert [entry.action for entry in scene.outbox.entries] == ["mfa.failed"]
+    (entry,) = scene.outbox.entries
+    assert (entry.action, entry.reason, entry.target_id) == ("mfa.failed", "mfa_failed", scene.user.id)
+    (known,) = scene.throttling.throttles.known.values()
+    assert (len(known.failed_at), known.pending) == (1, ())
+
+
+async def test_a_right_password_forgets_no_failure_and_the_right_code_does(scene: Scene) -> None:
+    with pytest.raises(MfaFailed):
+        await scene.second_step.verify(STRANGER, await scene.first_step(), wrong(scene.secret, scene.clock))
+    token = await scene.first_step()
+    (known,) = scene.throttling.throttles.known.values()
+    assert (len(known.failed_at), known.pending) == (1, ())
+    await scene.second_step.verify(STRANGER, token, shown(scene.secret, scene.clock))
+    assert not scene.throttling.throttles.known
+
+
+async def test_a_code_that_is_not_looked_at_is_no_wrong_one(scene: Scene) -> None:
+    token = await scene.first_step()
+    scene.clock.advance(timedelta(minutes=5))
+    for _ in range(6):
+        with pytest.raises(MfaFailed):
+            await scene.second_step.verify(STRANGER, token, shown(scene.secret, scene.clock))
+    assert not scene.throttling.throttles.known
+    assert [(entry.action, entry.reason) for entry in scene.outbox.entries] == [("mfa.failed", "mfa_failed")] * 6
+
+
+async def test_a_token_that_was_never_given_out_is_nobody_s_failure(scene: Scene) -> None:
+    with pytest.raises(MfaFailed):
+        await scene.second_step.verify(STRANGER, "made up", shown(scene.secret, scene.clock))
+    assert not scene.throttling.throttles.known
+    assert not scene.outbox.entries
+
+
+async def test_codes_from_a_known_device_are_counted_apart(scene: Scene) -> None:
+    first = await scene.second_step.verify(STRANGER, await scene.first_step(), shown(scene.secret, scene.clock))
+    scene.clock.advance(timedelta(seconds=30))
+    waiting, elsewhere = await scene.first_step(first.device_token), await scene.first_step()
+    for _ in range(5):
+        with pytest.raises(MfaFailed):
+            await scene.second_step.verify(STRANGER, waiting, wrong(scene.secret, scene.clock))
+    with pytest.raises(LoginLocked, match="locked") as refused:
+        await scene.second_step.verify(STRANGER, waiting, shown(scene.secret, scene.clock))
+    assert refused.value.retry_after == 900
+    await scene.second_step.verify(STRANGER, elsewhere, shown(scene.secret, scene.clock))
+
+
+async def test_the_answer_names_the_device(scene: Scene) -> None:
+    first = await scene.second_step.verify(STRANGER, await scene.first_step(), shown(scene.secret, scene.clock))
+    scene.clock.advance(timedelta(seconds=30))
+    token = await scene.first_step(first.device_token)
+    second = await scene.second_step.verify(STRANGER, token, shown(scene.secret, scene.clock))
+    # What was sent in the first step is not kept in clear: both name the device's owner from now on.
+    assert {first.device_token, second.device_token} == set(scene.throttling.devices.devices)
 
 
 async def test_a_hash_that_the_login_itself_renewed_does_not_void_its_token(scene: Scene) -> None:
