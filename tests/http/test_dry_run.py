@@ -35,6 +35,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "deactivate_user": ("root", "/users/{bob}/deactivate", None),
     "delete_project": ("ann", "/projects/WEB", None),
     "delete_task": ("ann", "/tasks/WEB-1", None),
+    "reset_second_factor": ("root", "/users/{bob}/mfa-reset", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
     "unlock_user": ("root", "/users/{bob}/unlock", None),
@@ -61,6 +62,7 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     task = await a_task(ann, web)
     for _ in range(5):
         await api.post("/auth/login", {"email": bob.user["email"], "password": "not Bob's"})
+    await connection.execute("UPDATE users SET mfa_enabled = true WHERE id = $1::uuid", bob.user["id"])
     ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"]}
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 

@@ -69,10 +69,15 @@ class SecondFactorResetController(Controller):
     tags = ("second factor",)
 
     @post(
-        "/{user:str}/mfa-reset", Access(Policy.ADMIN, Scope.ADMIN), raises=(UserNotFound, PasswordRequired), status_code=200
-    )  # fmt: skip
+        "/{user:str}/mfa-reset",
+        Access(Policy.ADMIN, Scope.ADMIN),
+        raises=(UserNotFound, PasswordRequired),
+        status_code=200,
+        validate_only=True,
+        if_match=True,
+    )
     async def reset_second_factor(
         self, request: ApiRequest, user: FromPath[str], second_factor_resets: Injected[SecondFactorResets]
     ) -> UserResponse:
         """Turn somebody's second factor off; your own takes your password, see /auth/mfa/totp/remove."""
-        return await second_factor_resets.reset(request.actor, user)
+        return await second_factor_resets.reset(request.actor, user, request.precondition)

@@ -27,6 +27,7 @@ from service.features.second_factors.events import (
     SecondFactorReset,
 )
 from service.kernel.errors import Refusal
+from service.kernel.preconditions import ANY, hold
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from service.features.second_factors.ports import SecondFactors
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Vault
+    from service.kernel.preconditions import Precondition
 
 
 class Codes:
@@ -198,13 +200,14 @@ class SecondFactorResets:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
 
-    async def reset(self, actor: Actor, reference: str) -> User:
+    async def reset(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> User:
         """Turn somebody's second factor off; where it is off already nothing happens.
 
         Raises:
             UserNotFound: there is no such account.
             PasswordRequired: it is the actor's own, which takes the password.
             Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
         """
         user_id = parse_id(reference)
         if user_id is None:
@@ -217,6 +220,7 @@ class SecondFactorResets:
         async def work() -> User:
             state, admins = await kit.users.lock_with_admins(user_id)
             require_admin(actor.user_id, admins)
+            await hold(precondition, state, kit.outbox)
             await kit.users.drop_second_factor(user_id)
             await apply_changes(kit, actor, state, {"mfa_enabled": False}, SecondFactorReset)
             return await kit.users.whole(user_id)

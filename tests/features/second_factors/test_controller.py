@@ -146,7 +146,8 @@ async def test_an_admin_takes_somebody_s_away_and_nobody_else_does(
     somebody = await armed(person, clock)
     path = f"/users/{person.user['id']}/mfa-reset"
     refused(await other.post(path), 403, "admin_required")
-    user = made(await admin.post(path))
+    refused(await admin.post(path, headers={"If-Match": '"1.0"'}), 412, "precondition_failed")
+    user = made(await admin.post(path, headers={"If-Match": '"2.0"'}))
     assert (user["id"], user["mfa_enabled"], user["version"]) == (person.user["id"], False, 3)
     assert made(await admin.post(path)) == user
     assert "access_token" in made(await api.post("/auth/login", somebody.credentials))
