@@ -6,7 +6,14 @@ from service.adapters.database.migrations import APP_NAME, FOLDER
 from service.adapters.idempotency import KeptAnswerRow
 from service.adapters.outbox import AuditRow, DeliveryRow, EpochRow, EventRow
 from service.adapters.rate_limits import RateLimitRow
-from service.features.accounts.tables import DeviceTokenRow, LoginThrottleRow, OneTimeTokenRow, UserRow
+from service.features.accounts.tables import (
+    DeviceTokenRow,
+    LoginThrottleRow,
+    MailAllowanceRow,
+    MailRequestRow,
+    OneTimeTokenRow,
+    UserRow,
+)
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
@@ -27,6 +34,8 @@ TABLES = [
     SecondFactorRow,
     RecoveryCodeRow,
     MfaChallengeRow,
+    MailRequestRow,
+    MailAllowanceRow,
     SessionRow,
     PersonalTokenRow,
     ProjectRow,

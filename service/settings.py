@@ -117,8 +117,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     "Mail server, `smtp://user:password@host:587` or `smtps://…:465`. Without it mails are files in the data folder's `mail/`."
     mail_from: Sender | None = None
     "Sender of mails, `Name <address>`. Without it: `Worklane <worklane@HOST>` with the host of PUBLIC_URL."
-    registration: Literal["open", "closed"] = "open"
-    "`closed`: only an admin creates accounts."
+    registration: Literal["open", "conceal", "closed"] = "open"
+    "`conceal`: nobody is told whether an address has an account, a mail says the rest; `closed`: only an admin creates accounts."
+    email_verification: Literal["optional", "required"] = "optional"
+    "`required`: nobody logs in before opening the link of the verification mail, as with `conceal`."
     rate_limits: Literal["on", "off"] = "on"
     "`off` for tests and benchmarks."
     log_level: Literal["debug", "info", "warning", "error"] = "info"

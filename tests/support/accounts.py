@@ -7,7 +7,19 @@ from uuid import UUID
 
 from msgspec.structs import asdict, replace
 
-from service.features.accounts.domain import Credentials, EmailTaken, PublicUser, Role, User, UserNotFound, UserState, newcomer
+from service.features.accounts.domain import (
+    Credentials,
+    EmailTaken,
+    MailRequest,
+    PublicUser,
+    Role,
+    UsedToken,
+    User,
+    UserNotFound,
+    UserState,
+    newcomer,
+)
+from service.features.accounts.mail_ports import MailRequests
 from service.features.accounts.ports import OneTimeTokens, Passwords, UserFilter, Users
 from service.kernel.paging import Slice, Window
 
@@ -28,6 +40,7 @@ class FakeUsers(Users):
         self.sessions_ended_at: dict[UUID, datetime] = {}
         self.tokens_revoked_at: dict[UUID, datetime] = {}
         self.factors_dropped: list[UUID] = []
+        self.sessions_kept: dict[UUID, UUID | None] = {}
 
     async def whole(self, user_id: UUID) -> User:
         user = self.users.get(user_id)
@@ -71,8 +84,16 @@ class FakeUsers(Users):
         self.users[state.id] = replace(self.users[state.id], **fields, version=version, updated_at=now)
         return version
 
-    async def end_sessions(self, user_id: UUID, now: datetime) -> None:
+    async def change_email(self, state: UserState, email: str, canonical_email: str, now: datetime) -> int:
+        if self.addresses.get(canonical_email, state.id) != state.id:
+            raise EmailTaken
+        self.addresses = {known: user_id for known, user_id in self.addresses.items() if user_id != state.id}
+        self.addresses[canonical_email] = state.id
+        return await self.change(state, {"email": email, "email_verified_at": now}, now)
+
+    async def end_sessions(self, user_id: UUID, now: datetime, but: UUID | None = None) -> None:
         self.sessions_ended_at[user_id] = now
+        self.sessions_kept[user_id] = but
 
     async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
         self.tokens_revoked_at[user_id] = now
@@ -82,7 +103,10 @@ class FakeUsers(Users):
 
     async def credentials(self, canonical_email: str) -> Credentials | None:
         user_id = self.addresses.get(canonical_email)
-        return None if user_id is None else Credentials(user_id, self.hashes[user_id], self.users[user_id].is_active)
+        if user_id is None:
+            return None
+        user = self.users[user_id]
+        return Credentials(user_id, self.hashes[user_id], user.is_active, user.email_verified_at is not None)
 
     async def hold(self, credentials: Credentials) -> bool:
         user = self.users[credentials.user_id]
@@ -101,18 +125,24 @@ class FakeOneTimeTokens(OneTimeTokens):
     def __init__(self, users: FakeUsers) -> None:
         self._users = users
         self.tokens: dict[str, tuple[UUID, str, datetime]] = {}
+        self.new_emails: dict[str, str | None] = {}
 
-    async def add(self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime) -> None:
+    async def add(
+        self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime, *, new_email: str | None = None
+    ) -> None:
         self.tokens[secret] = (user_id, purpose, expires_at)
+        self.new_emails[secret] = new_email
 
     async def owner(self, secret: str, purpose: str, now: datetime) -> UserState | None:
         found = self.tokens.get(secret)
         good = found is not None and found[1] == purpose and found[2] > now
         return state_of(self._users.users[found[0]]) if found and good else None
 
-    async def use(self, secret: str, purpose: str, now: datetime) -> bool:
-        good = await self.owner(secret, purpose, now) is not None
-        return good and self.tokens.pop(secret, None) is not None
+    async def use(self, secret: str, purpose: str, now: datetime) -> UsedToken | None:
+        if await self.owner(secret, purpose, now) is None:
+            return None
+        del self.tokens[secret]
+        return UsedToken(self.new_emails[secret])
 
     async def void(self, user_id: UUID, purpose: str | None = None) -> None:
         kept = {secret: token for secret, token in self.tokens.items() if token[0] != user_id or purpose not in (None, token[1])}
@@ -120,6 +150,34 @@ class FakeOneTimeTokens(OneTimeTokens):
 
     async def prune(self, now: datetime) -> None:
         self.tokens = {secret: token for secret, token in self.tokens.items() if token[2] > now}
+
+
+class FakeMailRequests(MailRequests):
+    """Requests by their id; every address has its share of mails, unless a test says so."""
+
+    def __init__(self) -> None:
+        self.requests: dict[UUID, MailRequest] = {}
+        self.admitted: list[tuple[UUID, bytes]] = []
+        self.is_full = False
+
+    async def add(self, request: MailRequest, now: datetime) -> None:
+        self.requests[request.id] = request
+
+    async def find(self, request_id: UUID) -> MailRequest | None:
+        return self.requests.get(request_id)
+
+    async def take(self, request_id: UUID) -> MailRequest | None:
+        return self.requests.get(request_id)
+
+    async def forget(self, request_id: UUID) -> None:
+        self.requests.pop(request_id, None)
+
+    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime) -> bool:
+        self.admitted.append((cause_id, address_digest))
+        return not self.is_full
+
+    async def prune(self, now: datetime) -> None:
+        self.requests.clear()
 
 
 class FakePasswords(Passwords):

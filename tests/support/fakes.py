@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from service.kernel.actor import Actor, Trace
-from service.kernel.ports import Clock, Ids, KeptAnswers, Outbox, UnitOfWork
+from service.kernel.ports import Clock, Ids, KeptAnswers, Outbox, UnitOfWork, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -109,6 +109,19 @@ def stamped(state: Any, changes: Iterable[str]) -> dict[str, Any]:
     """The versions that a row and its fields get by a change."""
     version = state.version + 1
     return {"version": version, "field_versions": {**state.field_versions, **dict.fromkeys(changes, version)}}
+
+
+class FakeVault(Vault):
+    """Seals by writing the place before the secret; its digests can be read."""
+
+    def seal(self, secret: bytes, place: str) -> bytes:
+        return place.encode() + b" " + secret
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        return sealed.removeprefix(place.encode() + b" ")
+
+    def digest(self, purpose: str, value: str) -> bytes:
+        return f"{purpose}: {value}".encode()
 
 
 def an_actor(number: int = 1, *, is_admin: bool = False) -> Actor:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from service.features.accounts.throttle_domain import MOST_FAILURES, WINDOW, Notice, Slot, Throttle
 from service.features.accounts.throttle_ports import DeviceTokens, Throttles
 from service.features.accounts.throttling import LoginThrottle, ThrottleKit
-from service.kernel.ports import Vault
-from tests.support.fakes import FakeIds
+from tests.support.fakes import FakeIds, FakeVault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,19 +97,6 @@ class FakeDeviceTokens(DeviceTokens):
 
     async def prune(self, now: datetime) -> None:
         self.devices = {secret: device for secret, device in self.devices.items() if device[2] > now}
-
-
-class FakeVault(Vault):
-    """Digests that can be read."""
-
-    def seal(self, secret: bytes, place: str) -> bytes:
-        return secret
-
-    def open(self, sealed: bytes, place: str) -> bytes:
-        return sealed
-
-    def digest(self, purpose: str, value: str) -> bytes:
-        return f"{purpose}: {value}".encode()
 
 
 class FakeThrottling:

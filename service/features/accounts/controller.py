@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Controller
 from litestar.params import FromPath, JSONBody
@@ -19,11 +19,10 @@ from service.features.accounts.domain import (
     UserNotFound,
 )
 from service.features.accounts.invitations import UserInvitations
-from service.features.accounts.ports import UserFilter, Users
+from service.features.accounts.ports import Registrar, UserFilter, Users
 from service.features.accounts.schemas import (
     EmailConfirmation,
     Message,
-    PasswordConfirmation,
     PublicUserResponse,
     Registration,
     RoleChange,
@@ -32,8 +31,8 @@ from service.features.accounts.schemas import (
     UserResponse,
     VerificationWish,
 )
-from service.features.accounts.use_cases import PasswordLinks, UserWrites
-from service.features.accounts.verification import EmailVerification
+from service.features.accounts.use_cases import UserWrites
+from service.features.accounts.verification import EmailVerification, VerificationRequests
 from service.http.decoding import given
 from service.http.paging import Page, PageQuery, respond
 from service.http.problems import API
@@ -61,17 +60,24 @@ class UsersQuery(PageQuery, kw_only=True):
 
 
 class RegistrationController(Controller):
-    """Getting an account, proving its address, and setting its password by a link."""
+    """Getting an account, and proving its address."""
 
     path = "/auth"
     tags = ("accounts",)
 
-    @post("/register", EVERYONE, raises=(RegistrationClosed, EmailTaken))
+    @post("/register", EVERYONE, raises=(RegistrationClosed, EmailTaken), answers={202: Message})
     async def register(
-        self, data: JSONBody[Registration], request: ApiRequest, user_writes: Injected[UserWrites]
+        self, data: JSONBody[Registration], request: ApiRequest, registrar: Injected[Registrar]
     ) -> Response[UserResponse]:
-        """Make an account for yourself."""
-        user = await user_writes.register(request.actor, data.email, data.password, data.full_name)
+        """Make an account for yourself.
+
+        Where an instance tells nobody who has an account (see /info), the answer is 202 for every address, and a mail
+        says the rest.
+        """
+        user = await registrar.register(request.actor, data.email, data.password, data.full_name)
+        if user is None:
+            concealed: Response[Any] = Response(Message("A mail to this address says how to go on."), status_code=202)
+            return concealed
         return Response(user, headers={"Location": f"{API}/users/{user.id}"})
 
     @post("/verify-email", EVERYONE, raises=(InvalidToken,), status_code=204)
@@ -83,19 +89,11 @@ class RegistrationController(Controller):
 
     @post("/verify-email/resend", EVERYONE, status_code=202)
     async def resend_verification(
-        self, data: JSONBody[VerificationWish], request: ApiRequest, email_verification: Injected[EmailVerification]
+        self, data: JSONBody[VerificationWish], request: ApiRequest, verification_requests: Injected[VerificationRequests]
     ) -> Message:
         """Ask for another verification mail; the answer is the same for an address that nobody has, or has verified."""
-        await email_verification.request(request.actor, data.email)
+        await verification_requests.request(request.actor, data.email)
         return Message("If this address waits to be verified, a mail is on its way; its link replaces earlier ones.")
-
-    @post("/password-reset/confirm", EVERYONE, raises=(InvalidToken,), status_code=200)
-    async def confirm_password_reset(
-        self, data: JSONBody[PasswordConfirmation], request: ApiRequest, password_links: Injected[PasswordLinks]
-    ) -> Message:
-        """Set a password by a one-time token; ends every session and personal token of the account, and starts none."""
-        await password_links.confirm(request.actor, data.token, data.new_password)
-        return Message("The password is set; log in with it.")
 
 
 class UserController(Controller):

@@ -117,6 +117,33 @@ class Credentials(Struct, frozen=True):
     user_id: UUID
     password_hash: str | None
     is_active: bool
+    # Whether the owner has proven to read what is mailed to the address.
+    is_verified: bool
+
+
+class UsedToken(Struct, frozen=True):
+    """What a one-time token carried; an address where it proves a new one."""
+
+    new_email: str | None = None
+
+
+class MailRequest(Struct, frozen=True):
+    """What somebody asked for by naming an address, until it is handled."""
+
+    id: UUID
+    address: str
+    # Who asked, where that is somebody signed in.
+    user_id: UUID | None = None
+    # Of the account to make, where registering is what was asked for.
+    password_hash: str | None = None
+    full_name: str | None = None
+
+
+class MailedNotice(Struct, frozen=True):
+    """What a mail without a link needs: where it goes, and its language."""
+
+    email: str
+    locale: str
 
 
 class MailedLink(Struct, frozen=True):

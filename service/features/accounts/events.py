@@ -24,13 +24,6 @@ class UserUpdated(Event, frozen=True):
     audited = True
 
 
-class VerificationRequested(Event, frozen=True):
-    """The owner of an unverified address asked for another mail."""
-
-    type = "user.verification_requested"
-    audited = True
-
-
 class EmailVerified(Event, frozen=True):
     """The owner opened a link that was mailed to the address."""
 
@@ -85,3 +78,41 @@ class UserUnlocked(Event, frozen=True):
 
     type = "user.unlocked"
     audited = True
+
+
+class UserPasswordChanged(Event, frozen=True):
+    """The owner, signed in, set another password; all other sessions ended."""
+
+    type = "user.password_changed"
+    audited = True
+
+
+class UserEmailChanged(Event, frozen=True):
+    """The owner opened a link that was mailed to a new address, which is the account's now; `data` holds the locale."""
+
+    type = "user.email_changed"
+    audited = True
+
+
+class VerificationRequested(Event, frozen=True):
+    """Somebody named an address and wants another verification mail; the subject is the request, which holds the address."""
+
+    type = "verification.requested"
+
+
+class PasswordResetRequested(Event, frozen=True):
+    """Somebody named an address and wants a link that sets its account's password; the subject is the request."""
+
+    type = "password_reset.requested"
+
+
+class RegistrationRequested(Event, frozen=True):
+    """Somebody wants an account, and is not told whether the address has one; the subject is the request."""
+
+    type = "registration.requested"
+
+
+class EmailChangeRequested(Event, frozen=True):
+    """The owner of an account wants it to have another address; the subject is the request, which holds the address."""
+
+    type = "email_change.requested"

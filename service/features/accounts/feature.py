@@ -9,16 +9,25 @@ from service.adapters.common_passwords import common_passwords
 from service.adapters.tokens import new_secret
 from service.features.accounts.administration import UserAdministration
 from service.features.accounts.controller import RegistrationController, UserAdministrationController, UserController
+from service.features.accounts.credentials_controller import CredentialsController
+from service.features.accounts.email_changes import EmailChanges
 from service.features.accounts.invitations import UserInvitations
+from service.features.accounts.mail_repository import PiccoloMailRequests
+from service.features.accounts.mail_requests import MailDesk
+from service.features.accounts.one_time_links import OneTimeLinks
+from service.features.accounts.one_time_repository import PiccoloOneTimeTokens
+from service.features.accounts.password_changes import PasswordChanges
 from service.features.accounts.password_checks import PasswordChecks
+from service.features.accounts.password_resets import PasswordResets
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.reauthentication import Reauthentication
-from service.features.accounts.repository import PiccoloOneTimeTokens, PiccoloUsers
+from service.features.accounts.registrations import ConcealedRegistrations
+from service.features.accounts.repository import PiccoloUsers
 from service.features.accounts.sight import UserSight
 from service.features.accounts.throttle_repository import PiccoloDeviceTokens, PiccoloThrottles
 from service.features.accounts.throttling import LoginThrottle, ThrottleKit
 from service.features.accounts.use_cases import Administrators, Kit, PasswordLinks, UserWrites
-from service.features.accounts.verification import EmailVerification
+from service.features.accounts.verification import EmailVerification, VerificationRequests
 from service.wiring import Feature, Job
 
 if TYPE_CHECKING:
@@ -31,19 +40,32 @@ if TYPE_CHECKING:
 def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
     kit = _kit(ports)
+    passwords, settings = ports.passwords, ports.settings
     tokens = PiccoloOneTimeTokens(ports.database)
-    rules = PasswordRules(ports.settings.passwords.min_length, common_passwords())
+    links = OneTimeLinks(kit.unit_of_work, kit.users, tokens, kit.outbox, kit.clock)
+    desk = MailDesk(kit, PiccoloMailRequests(ports.database), ports.vault)
+    rules = PasswordRules(settings.passwords.min_length, common_passwords())
     throttle = _throttle(ports)
-    checks = PasswordChecks(kit.users, ports.passwords, throttle)
-    is_open = ports.settings.registration == "open"
+    checks = PasswordChecks(kit.users, passwords, throttle)
+    reauthentication = Reauthentication(kit.users, checks, throttle)
+    verification = EmailVerification(kit, tokens, links, desk, new_secret)
+    writes = UserWrites(kit, passwords, rules, registration_is_open=settings.registration == "open")
+    concealed = ConcealedRegistrations(kit, desk, passwords, rules)
     return {
         "users": kit.users,
-        "reauthentication": Reauthentication(kit.users, checks, throttle),
+        "reauthentication": reauthentication,
         "login_throttle": throttle,
         "password_checks": checks,
-        "user_writes": UserWrites(kit, ports.passwords, rules, registration_is_open=is_open),
-        "password_links": PasswordLinks(kit, tokens, ports.passwords, rules, throttle),
-        "email_verification": EmailVerification(kit, tokens, new_secret),
+        "user_writes": writes,
+        "concealed_registrations": concealed,
+        "registrar": concealed if settings.registration == "conceal" else writes,
+        "mail_desk": desk,
+        "password_links": PasswordLinks(kit, tokens, links, passwords, rules, throttle),
+        "password_resets": PasswordResets(kit, tokens, desk, new_secret),
+        "password_changes": PasswordChanges(kit, tokens, passwords, rules, reauthentication),
+        "email_changes": EmailChanges(kit, tokens, links, desk, reauthentication, new_secret),
+        "email_verification": verification,
+        "verification_requests": VerificationRequests(kit, desk, verification),
         "user_invitations": UserInvitations(kit, tokens, new_secret),
         "user_administration": UserAdministration(kit, throttle),
     }
@@ -51,10 +73,11 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
 
 def jobs(ports: Ports, provided: Provided) -> Sequence[Job]:
     """What the worker does for accounts."""
-    tokens = PiccoloOneTimeTokens(ports.database)
+    tokens, requests = PiccoloOneTimeTokens(ports.database), PiccoloMailRequests(ports.database)
     throttle = provided["login_throttle", LoginThrottle]
     return (
         Job("prune_one_time_tokens", timedelta(hours=1), lambda: tokens.prune(ports.clock.now())),
+        Job("prune_mail_requests", timedelta(hours=1), lambda: requests.prune(ports.clock.now())),
         Job("prune_logins", timedelta(hours=1), throttle.prune),
         Job("announce_locks", timedelta(seconds=5), throttle.announce_locks),
     )
@@ -84,6 +107,6 @@ def _throttle(ports: Ports) -> LoginThrottle:
     return LoginThrottle(kit, timedelta(seconds=max(3.0, ports.settings.passwords.queue_seconds) + 2))
 
 
-FEATURE = Feature(
-    "accounts", (RegistrationController, UserController, UserAdministrationController), provide, jobs, sights=sights
-)
+CONTROLLERS = (RegistrationController, CredentialsController, UserController, UserAdministrationController)
+
+FEATURE = Feature("accounts", CONTROLLERS, provide, jobs, sights=sights)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from service.features.accounts.domain import Credentials, PublicUser, User, UserState
+    from service.features.accounts.domain import Credentials, PublicUser, UsedToken, User, UserState
     from service.kernel.actor import Actor
     from service.kernel.paging import Slice, Window
 
@@ -82,8 +82,16 @@ class Users(Protocol):
         """Store new values of a locked account's fields, `password_hash` among them; the new version."""
         ...
 
-    async def end_sessions(self, user_id: UUID, now: datetime) -> None:
-        """End every session of the account, from the next request on."""
+    async def change_email(self, state: UserState, email: str, canonical_email: str, now: datetime) -> int:
+        """Store another address, proven now, of a locked account; the new version.
+
+        Raises:
+            EmailTaken: another account has the address.
+        """
+        ...
+
+    async def end_sessions(self, user_id: UUID, now: datetime, but: UUID | None = None) -> None:
+        """End every session of the account, or every other one, from the next request on."""
         ...
 
     async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
@@ -108,23 +116,41 @@ class Users(Protocol):
 
 
 @runtime_checkable
+class Registrar(Protocol):
+    """How people get an account here by themselves."""
+
+    async def register(self, actor: Actor, email: str, password: str, full_name: str | None) -> User | None:
+        """Make an account for whoever asks; None where nobody is told whether there was one already.
+
+        Raises:
+            RegistrationClosed: only admins make accounts here.
+            Invalid: the address or the password is not acceptable.
+            EmailTaken: the address has an account.
+            Unavailable: too many passwords wait to be hashed.
+        """
+        ...
+
+
+@runtime_checkable
 class OneTimeTokens(Protocol):
     """Links that were issued and not used; storage knows them by their digest only."""
 
-    async def add(self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime) -> None:
-        """Store a new one."""
+    async def add(
+        self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime, *, new_email: str | None = None
+    ) -> None:
+        """Store a new one; `new_email` is the address that it proves, where that is to become the account's."""
         ...
 
     async def owner(self, secret: str, purpose: str, now: datetime) -> UserState | None:
         """Whose it is, if it is still good."""
         ...
 
-    async def use(self, secret: str, purpose: str, now: datetime) -> bool:
-        """Take it away; False where it is gone already, or too old."""
+    async def use(self, secret: str, purpose: str, now: datetime) -> UsedToken | None:
+        """Take it away; None where it is gone already, or too old."""
         ...
 
     async def void(self, user_id: UUID, purpose: str | None = None) -> None:
-        """Take all tokens of the account away, or those of one purpose."""
+        """Take the account's tokens of one purpose away, or all, and with them all that its owner has asked to be mailed."""
         ...
 
     async def prune(self, now: datetime) -> None:

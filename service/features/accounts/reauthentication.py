@@ -68,4 +68,4 @@ class Reauthentication:
             raise PasswordRequired(EXPECTED)
 
 
-EXPECTED = "Send the password of your account as `password` to do this."
+EXPECTED = "This takes the present password of your account, which is missing or wrong."

@@ -1,4 +1,4 @@
-"""Accounts and one-time tokens in PostgreSQL."""
+"""Accounts in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from piccolo.querystring import QueryString
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.failures import constraint_of
 from service.adapters.database.lists import Condition, Key, ListStatements, like
-from service.adapters.tokens import digest
 from service.features.accounts.domain import Credentials, EmailTaken, PublicUser, Role, User, UserNotFound, UserState
-from service.features.accounts.ports import OneTimeTokens, UserFilter, Users
-from service.features.accounts.tables import OneTimeTokenRow, UserRow
+from service.features.accounts.ports import UserFilter, Users
+from service.features.accounts.tables import UserRow
 from service.kernel.paging import Slice, Window
 from service.kernel.text import parse_id
 
@@ -34,7 +33,8 @@ _WHOLE = (
     _U.mfa_enabled, _U.created_at, _U.updated_at, _U.version,
 )  # fmt: skip
 _PUBLIC = (_U.id, _U.full_name, _U.email, _U.is_active)
-_STATE = (
+# In the order of UserState's fields.
+STATE = (
     _U.id, _U.email, _U.full_name, _U.role, _U.is_active, _U.email_verified_at, _U.timezone, _U.locale, _U.mfa_enabled,
     _U.version, _U.field_versions,
 )  # fmt: skip
@@ -71,7 +71,7 @@ LIST_PUBLIC = ListStatements(lambda: _select(_PUBLIC), _SORT, _U.id, counted=lam
 
 
 def _lock(column: Any) -> Statement:
-    return Statement(lambda: QueryString("{} FOR NO KEY UPDATE", _select(_STATE).where(column == Param(1)).querystrings[0]))
+    return Statement(lambda: QueryString("{} FOR NO KEY UPDATE", _select(STATE).where(column == Param(1)).querystrings[0]))
 
 
 LOCK = _lock(_U.id)
@@ -80,7 +80,7 @@ LOCK_BY_EMAIL = _lock(_U.canonical_email)
 LOCK_WITH_ADMINS = Statement(
     lambda: QueryString(
         "{} AND ({} = {} OR ({} = 'admin' AND {})) ORDER BY {} FOR NO KEY UPDATE",
-        _select(_STATE).querystrings[0], _U.id, Param(1), _U.role, _U.is_active, _U.id,
+        _select(STATE).querystrings[0], _U.id, Param(1), _U.role, _U.is_active, _U.id,
     )
 )  # fmt: skip
 
@@ -113,8 +113,11 @@ CHANGE = Statement(_change)
 
 # Sessions and tokens belong to features above, but must end in the very transaction that sets a password or a role.
 END_SESSIONS = Statement(
-    lambda: QueryString("UPDATE sessions SET ended_at = {} WHERE user_id = {} AND ended_at IS NULL", Param(2), Param(1))
-)
+    lambda: QueryString(
+        "UPDATE sessions SET ended_at = {} WHERE user_id = {} AND ended_at IS NULL AND id IS DISTINCT FROM {}::uuid",
+        Param(2), Param(1), Param(3),
+    )
+)  # fmt: skip
 
 REVOKE_TOKENS = Statement(
     lambda: QueryString(
@@ -130,7 +133,21 @@ DROP_SECOND_FACTOR = Statement(
     )
 )  # fmt: skip
 
-CREDENTIALS = Statement(lambda: _select((_U.id, _U.password_hash, _U.is_active)).where(_U.canonical_email == Param(1)))
+CHANGE_EMAIL = Statement(
+    lambda: QueryString(
+        "UPDATE users SET email = {}, canonical_email = {}, email_verified_at = {}, updated_at = {}, version = version + 1, "
+        "field_versions = field_versions || jsonb_build_object('email', version + 1, 'email_verified_at', version + 1) "
+        "WHERE id = {} RETURNING version",
+        Param(2), Param(3), Param(4), Param(4), Param(1),
+    )
+)  # fmt: skip
+
+# In the order of Credentials' fields.
+CREDENTIALS = Statement(
+    lambda: _select((_U.id, _U.password_hash, _U.is_active, QueryString("{} IS NOT NULL", _U.email_verified_at))).where(
+        _U.canonical_email == Param(1)
+    )
+)
 
 
 def _still_good() -> Select[Any]:
@@ -199,20 +216,18 @@ class PiccoloUsers(Users):
                 user.mfa_enabled,
             )  # fmt: skip
         except asyncpg.UniqueViolationError as error:
-            if constraint_of(error) == "users_email_unique":
-                raise EmailTaken from error
-            raise
+            raise _email_taken(error) from error
 
     async def lock(self, user_id: UUID) -> UserState:
         """See ports.Users."""
         row = await self._database.fetch_row(LOCK, user_id)
         if row is None:
             raise UserNotFound
-        return _state(row)
+        return state_of(row)
 
     async def lock_with_admins(self, user_id: UUID) -> tuple[UserState, frozenset[UUID]]:
         """See ports.Users."""
-        states = {row[0]: _state(row) for row in await self._database.fetch(LOCK_WITH_ADMINS, user_id)}
+        states = {row[0]: state_of(row) for row in await self._database.fetch(LOCK_WITH_ADMINS, user_id)}
         if user_id not in states:
             raise UserNotFound
         admins = (id_ for id_, state in states.items() if state.is_active and state.role is Role.ADMIN)
@@ -221,7 +236,7 @@ class PiccoloUsers(Users):
     async def lock_by_email(self, canonical_email: str) -> UserState | None:
         """See ports.Users."""
         row = await self._database.fetch_row(LOCK_BY_EMAIL, canonical_email)
-        return None if row is None else _state(row)
+        return None if row is None else state_of(row)
 
     async def change(self, state: UserState, changes: Mapping[str, Any], now: datetime) -> int:
         """See ports.Users."""
@@ -231,9 +246,17 @@ class PiccoloUsers(Users):
         await self._database.fetch(CHANGE, state.id, now, msgspec.json.encode(stamped).decode(), *values)
         return version
 
-    async def end_sessions(self, user_id: UUID, now: datetime) -> None:
+    async def change_email(self, state: UserState, email: str, canonical_email: str, now: datetime) -> int:
         """See ports.Users."""
-        await self._database.fetch(END_SESSIONS, user_id, now)
+        try:
+            version: int = (await self._database.fetch(CHANGE_EMAIL, state.id, email, canonical_email, now))[0][0]
+        except asyncpg.UniqueViolationError as error:
+            raise _email_taken(error) from error
+        return version
+
+    async def end_sessions(self, user_id: UUID, now: datetime, but: UUID | None = None) -> None:
+        """See ports.Users."""
+        await self._database.fetch(END_SESSIONS, user_id, now, but)
 
     async def revoke_tokens(self, user_id: UUID, now: datetime) -> None:
         """See ports.Users."""
@@ -258,56 +281,6 @@ class PiccoloUsers(Users):
         return await self._database.fetch_row(REPLACE_HASH, *known, password_hash) is not None
 
 
-ADD_TOKEN = Statement(
-    lambda: OneTimeTokenRow.insert(
-        OneTimeTokenRow(token_hash=Param(1), user_id=Param(2), purpose=Param(3), created_at=Param(4), expires_at=Param(5))
-    )
-)
-_GOOD = "token_hash = {} AND purpose = {} AND expires_at > {}"
-OWNER = Statement(
-    lambda: _select(_STATE).where(
-        QueryString(f"{{}} = (SELECT user_id FROM one_time_tokens WHERE {_GOOD})", _U.id, Param(1), Param(2), Param(3))
-    )
-)
-USE_TOKEN = Statement(
-    lambda: QueryString(f"DELETE FROM one_time_tokens WHERE {_GOOD} RETURNING user_id", Param(1), Param(2), Param(3))
-)
-VOID_TOKENS = Statement(
-    lambda: QueryString(
-        "DELETE FROM one_time_tokens WHERE user_id = {} AND ({}::text IS NULL OR purpose = {})", Param(1), Param(2), Param(2)
-    )
-)
-PRUNE_TOKENS = Statement(lambda: OneTimeTokenRow.delete().where(OneTimeTokenRow.expires_at <= Param(1)))
-
-
-class PiccoloOneTimeTokens(OneTimeTokens):
-    """Fills ports.OneTimeTokens."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, secret: str, user_id: UUID, purpose: str, now: datetime, expires_at: datetime) -> None:
-        """See ports.OneTimeTokens."""
-        await self._database.fetch(ADD_TOKEN, digest(secret), user_id, purpose, now, expires_at)
-
-    async def owner(self, secret: str, purpose: str, now: datetime) -> UserState | None:
-        """See ports.OneTimeTokens."""
-        row = await self._database.fetch_row(OWNER, digest(secret), purpose, now)
-        return None if row is None else _state(row)
-
-    async def use(self, secret: str, purpose: str, now: datetime) -> bool:
-        """See ports.OneTimeTokens."""
-        return await self._database.fetch_row(USE_TOKEN, digest(secret), purpose, now) is not None
-
-    async def void(self, user_id: UUID, purpose: str | None = None) -> None:
-        """See ports.OneTimeTokens."""
-        await self._database.fetch(VOID_TOKENS, user_id, purpose)
-
-    async def prune(self, now: datetime) -> None:
-        """See ports.OneTimeTokens."""
-        await self._database.fetch(PRUNE_TOKENS, now)
-
-
 def _matches(pattern: Param) -> QueryString:
     return QueryString("({} ILIKE {} OR {} ILIKE {})", _U.full_name, pattern, _U.email, pattern)
 
@@ -321,6 +294,11 @@ def _user(row: Iterable[Any]) -> User:
     return User(user_id, email, full_name, Role(role), *rest)
 
 
-def _state(row: asyncpg.Record) -> UserState:
+def state_of(row: asyncpg.Record) -> UserState:
+    """The account of a row of STATE."""
     user_id, email, full_name, role, *rest, field_versions = row
     return UserState(user_id, email, full_name, Role(role), *[*rest, msgspec.json.decode(field_versions)])
+
+
+def _email_taken(error: asyncpg.UniqueViolationError) -> Exception:
+    return EmailTaken() if constraint_of(error) == "users_email_unique" else error

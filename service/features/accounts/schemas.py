@@ -105,6 +105,32 @@ class Confirmation(Struct, forbid_unknown_fields=True):
     password: Annotated[str, Meta(max_length=512, description="The account's password.")] | None = None
 
 
+class PasswordResetWish(Struct, forbid_unknown_fields=True):
+    """The address whose account should get another password."""
+
+    email: Email
+
+
+class PasswordChange(Struct, forbid_unknown_fields=True):
+    """The present password, and the one to set."""
+
+    new_password: NewPassword
+    current_password: Annotated[str, Meta(max_length=512, description="The account's present password.")] | None = None
+
+
+class EmailChange(Struct, forbid_unknown_fields=True):
+    """The address that the account should get, and the password, again."""
+
+    new_email: Email
+    password: Annotated[str, Meta(max_length=512, description="The account's password.")] | None = None
+
+
+class EmailChangeConfirmation(Struct, forbid_unknown_fields=True):
+    """The one-time token of a mail to the new address."""
+
+    token: OneTimeToken
+
+
 class Message(Struct):
     """What was done, in words."""
 

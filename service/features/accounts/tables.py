@@ -40,6 +40,32 @@ class OneTimeTokenRow(Table, tablename="one_time_tokens", db=ENGINE):
     purpose = Text(default=None)
     created_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None)
+    # What the account's address becomes by using it; None where the token is for something else.
+    new_email = Text(null=True, default=None)
+
+
+class MailRequestRow(Table, tablename="mail_requests", db=ENGINE):
+    """What somebody asked for by naming an address; its event points here, and the row goes once that is handled."""
+
+    id = UUID(primary_key=True, default=None)
+    address = Text(default=None)
+    # Who asked, where that is somebody signed in.
+    user_id = ForeignKey(UserRow, on_delete=OnDelete.cascade, default=None, index=True)
+    # Of the account to make, where registering is what was asked for.
+    password_hash = Text(null=True, default=None)
+    full_name = Text(null=True, default=None)
+    created_at = Timestamptz(default=None)
+    # Counted by the worker, whether or not there is an account: had it nothing to write for an address that nobody has, the
+    # transaction ids in change cursors would tell.
+    attempts = Integer(default=0)
+
+
+class MailAllowanceRow(Table, tablename="mail_allowances", db=ENGINE):
+    """A mail that an address got on somebody's wish; `cause` is that wish, so that a second try counts as the same mail."""
+
+    cause_id = UUID(primary_key=True, default=None)
+    address_digest = Bytea(default=None)
+    taken_at = Timestamptz(default=None)
 
 
 class LoginThrottleRow(Table, tablename="login_throttles", db=ENGINE):

@@ -10,7 +10,6 @@ from msgspec import Struct
 from service.features.accounts.addresses import canonical_email
 from service.features.accounts.domain import (
     EmailTaken,
-    InvalidToken,
     NotYourProfile,
     RegistrationClosed,
     Role,
@@ -20,6 +19,7 @@ from service.features.accounts.domain import (
     newcomer,
 )
 from service.features.accounts.events import AdminAppointed, PasswordSet, UserRegistered, UserUpdated
+from service.features.accounts.ports import Registrar
 from service.kernel.events import Change
 from service.kernel.preconditions import ANY, hold
 from service.kernel.text import parse_id
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from service.features.accounts.one_time_links import OneTimeLinks, Spent
     from service.features.accounts.password_rules import PasswordRules
     from service.features.accounts.ports import OneTimeTokens, Passwords, Users
     from service.features.accounts.throttling import LoginThrottle
@@ -52,7 +53,7 @@ class Kit(Struct, frozen=True):
     ids: Ids
 
 
-class UserWrites:
+class UserWrites(Registrar):
     """Registering, and changing a profile."""
 
     def __init__(self, kit: Kit, passwords: Passwords, rules: PasswordRules, *, registration_is_open: bool) -> None:
@@ -80,7 +81,7 @@ class UserWrites:
         async def work() -> User:
             user = newcomer(kit.ids.new(), stored, full_name, Role.USER, kit.clock.now())
             await kit.users.add(user, canonical, hashed)
-            await kit.outbox.publish(actor, _registered(user))
+            await kit.outbox.publish(actor, registered(user))
             return user
 
         return await kit.unit_of_work.run(work)
@@ -115,10 +116,17 @@ class PasswordLinks:
     """Setting a password by a one-time token."""
 
     def __init__(
-        self, kit: Kit, tokens: OneTimeTokens, passwords: Passwords, rules: PasswordRules, throttle: LoginThrottle
+        self,
+        kit: Kit,
+        tokens: OneTimeTokens,
+        links: OneTimeLinks,
+        passwords: Passwords,
+        rules: PasswordRules,
+        throttle: LoginThrottle,
     ) -> None:
         self._kit = kit
         self._tokens = tokens
+        self._links = links
         self._passwords = passwords
         self._rules = rules
         self._throttle = throttle
@@ -132,18 +140,13 @@ class PasswordLinks:
             Unavailable: too many passwords wait to be hashed.
         """
         kit = self._kit
-        owner = await self._tokens.owner(token, PASSWORD, kit.clock.now())
-        if owner is None:
-            raise _unusable()
+        owner = await self._links.owner(actor, token, PASSWORD)
         accepted = self._rules.accept(new_password, owner.email, owner.full_name, pointer="/new_password")
         hashed = await self._passwords.hash(accepted)
 
-        async def work() -> None:
-            now = kit.clock.now()
-            # The account before its tokens, as in every unit, so that two of them never wait for each other.
-            state = await kit.users.lock(owner.id)
-            if not await self._tokens.use(token, PASSWORD, now):
-                raise _unusable()
+        async def password_set(spent: Spent) -> None:
+            state, now = spent.account, spent.now
+            # Also what somebody left who registered the address and never proved it: nothing of that opens the account now.
             await self._tokens.void(state.id)
             await kit.users.end_sessions(state.id, now)
             await kit.users.revoke_tokens(state.id, now)
@@ -153,7 +156,7 @@ class PasswordLinks:
             await self._throttle.lift(canonical)
             await self._throttle.forget_devices(canonical)
 
-        await kit.unit_of_work.run(work)
+        await self._links.spend(actor, token, PASSWORD, password_set)
 
 
 class Administrators:
@@ -185,7 +188,7 @@ class Administrators:
             if state is None:
                 user = newcomer(kit.ids.new(), stored, None, Role.ADMIN, now)
                 await kit.users.add(user, canonical, None)
-                await kit.outbox.publish(actor, _registered(user))
+                await kit.outbox.publish(actor, registered(user))
                 user_id = user.id
             else:
                 await self._appoint(actor, state, now, promote=promote)
@@ -201,17 +204,15 @@ class Administrators:
             raise EmailTaken(message)
         await self._kit.users.end_sessions(state.id, now)
         await self._kit.users.revoke_tokens(state.id, now)
+        await self._tokens.void(state.id)
         # Whoever registered the address first may not be its owner: only the link's reader sets the password.
         await self._kit.users.drop_second_factor(state.id)
         wanted = {"role": Role.ADMIN, "is_active": True, "password_hash": None, "mfa_enabled": False}
         await apply_changes(self._kit, actor, state, wanted, AdminAppointed)
 
 
-def _unusable() -> InvalidToken:
-    return InvalidToken("This link was used already, is too old, or never was one; ask for a new one.")
-
-
-def _registered(user: User) -> UserRegistered:
+def registered(user: User) -> UserRegistered:
+    """What is told of a new account."""
     return UserRegistered(subject_id=user.id, subject_version=user.version, data={"role": user.role})
 
 

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.features.accounts.events import UserInvited, UserRegistered, VerificationRequested
+from service.features.accounts.events import (
+    EmailChangeRequested,
+    PasswordResetRequested,
+    RegistrationRequested,
+    UserEmailChanged,
+    UserInvited,
+    UserRegistered,
+    VerificationRequested,
+)
 from service.features.notifications.letters import Letters
-from service.features.notifications.ports import LinkTokens
-from service.features.notifications.subscribers import InvitationMails, VerificationMails
+from service.features.notifications.ports import LinkTokens, MailRequests, Registrations
+from service.features.notifications.subscribers import (
+    EmailChangedMails,
+    EmailChangeMails,
+    InvitationMails,
+    LinkMails,
+    OnRequest,
+    RegistrationAttemptMails,
+    ResetMails,
+    VerificationMails,
+)
 from service.wiring import Feature, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from service.wiring import Ports, Provided
 
@@ -21,18 +38,35 @@ def provide(_ports: Ports, _provided: Provided) -> Mapping[str, object]:
     return {}
 
 
-def verification_mails(ports: Ports, provided: Provided) -> VerificationMails:
-    """The subscriber of that name."""
-    tokens = provided["email_verification", LinkTokens]  # type: ignore[type-abstract]
-    base_url = ports.settings.base_url
-    return VerificationMails(tokens, Letters(base_url), ports.mailer, base_url)
+def links(kind: type[LinkMails], tokens: str) -> Callable[[Ports, Provided], LinkMails]:
+    """The subscriber that sends links of this kind, with what accounts provide for making their tokens."""
+
+    def subscriber(ports: Ports, provided: Provided) -> LinkMails:
+        base_url = ports.settings.base_url
+        return kind(provided[tokens, LinkTokens], Letters(base_url), ports.mailer, base_url)  # type: ignore[type-abstract]
+
+    return subscriber
 
 
-def invitation_mails(ports: Ports, provided: Provided) -> InvitationMails:
+def requested_links(kind: type[LinkMails], tokens: str) -> Callable[[Ports, Provided], OnRequest]:
+    """The same for links that somebody asked for by naming an address."""
+
+    def subscriber(ports: Ports, provided: Provided) -> OnRequest:
+        return OnRequest(links(kind, tokens)(ports, provided), provided["mail_desk", MailRequests])  # type: ignore[type-abstract]
+
+    return subscriber
+
+
+def registration_attempt_mails(ports: Ports, provided: Provided) -> OnRequest:
     """The subscriber of that name."""
-    tokens = provided["user_invitations", LinkTokens]  # type: ignore[type-abstract]
-    base_url = ports.settings.base_url
-    return InvitationMails(tokens, Letters(base_url), ports.mailer, base_url)
+    registrations = provided["concealed_registrations", Registrations]  # type: ignore[type-abstract]
+    mails = RegistrationAttemptMails(registrations, Letters(ports.settings.base_url), ports.mailer)
+    return OnRequest(mails, provided["mail_desk", MailRequests])  # type: ignore[type-abstract]
+
+
+def email_changed_mails(ports: Ports, _provided: Provided) -> EmailChangedMails:
+    """The subscriber of that name."""
+    return EmailChangedMails(Letters(ports.settings.base_url), ports.mailer)
 
 
 FEATURE = Feature(
@@ -40,7 +74,14 @@ FEATURE = Feature(
     (),
     provide,
     subscriptions={
-        "verification_mails": Subscription((UserRegistered, VerificationRequested), verification_mails),
-        "invitation_mails": Subscription((UserInvited,), invitation_mails),
+        "verification_mails": Subscription((UserRegistered,), links(VerificationMails, "email_verification")),
+        "invitation_mails": Subscription((UserInvited,), links(InvitationMails, "user_invitations")),
+        "requested_verification_mails": Subscription(
+            (VerificationRequested,), requested_links(VerificationMails, "verification_requests")
+        ),
+        "reset_mails": Subscription((PasswordResetRequested,), requested_links(ResetMails, "password_resets")),
+        "email_change_mails": Subscription((EmailChangeRequested,), requested_links(EmailChangeMails, "email_changes")),
+        "registration_attempt_mails": Subscription((RegistrationRequested,), registration_attempt_mails),
+        "email_changed_mails": Subscription((UserEmailChanged,), email_changed_mails),
     },
 )

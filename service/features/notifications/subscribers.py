@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from service.features.notifications.letters import Letters
-    from service.features.notifications.ports import LinkTokens
+    from service.features.notifications.ports import LinkTokens, MailRequests, Registrations
     from service.kernel.events import PublishedEvent
     from service.kernel.mail import Mailer
 
@@ -25,7 +27,7 @@ class LinkMails:
         self._base_url = base_url
 
     async def __call__(self, event: PublishedEvent) -> None:
-        """Send the account that the event tells of its link, if it waits for one.
+        """Send its link to whom the event is about, if anybody waits for one.
 
         Raises:
             Unavailable: the mail, or the database, doesn't work just now.
@@ -34,8 +36,9 @@ class LinkMails:
         if link is None:
             return
         address = f"{self._base_url}/{self.page}?token={link.token}"
-        hours = int(link.lifetime.total_seconds()) // 3600
-        await self._mailer.send(self._letters.write(self.kind, link.locale, link.email, link=address, hours=hours))
+        minutes = int(link.lifetime.total_seconds()) // 60
+        mail = self._letters.write(self.kind, link.locale, link.email, link=address, minutes=minutes, hours=minutes // 60)
+        await self._mailer.send(mail)
 
 
 class VerificationMails(LinkMails):
@@ -45,7 +48,7 @@ class VerificationMails(LinkMails):
     page = "verify-email"
 
     async def __call__(self, event: PublishedEvent) -> None:
-        """Tell the account that registered, or asked again.
+        """Tell the account that registered.
 
         Raises:
             Unavailable: the mail, or the database, doesn't work just now.
@@ -60,3 +63,70 @@ class InvitationMails(LinkMails):
 
     kind = "set-password"
     page = "reset-password"
+
+
+class ResetMails(LinkMails):
+    """Sends the link by which who has forgotten a password sets another."""
+
+    kind = "reset-password"
+    page = "reset-password"
+
+
+class EmailChangeMails(LinkMails):
+    """Sends the link that makes an address the account's own, to that address."""
+
+    kind = "confirm-email-change"
+    page = "confirm-email-change"
+
+
+class RegistrationAttemptMails:
+    """Makes the accounts of registrations that are answered alike; tells who has one already that somebody tried."""
+
+    def __init__(self, registrations: Registrations, letters: Letters, mailer: Mailer) -> None:
+        self._registrations = registrations
+        self._letters = letters
+        self._mailer = mailer
+
+    async def __call__(self, event: PublishedEvent) -> None:
+        """Settle the registration that the event is about.
+
+        Raises:
+            Unavailable: the mail, or the database, doesn't work just now.
+            EmailTaken: somebody else got the address just now; the next try tells the owner.
+        """
+        notice = await self._registrations.settle(event.subject_id, event.request_id)
+        if notice is not None:
+            await self._mailer.send(self._letters.write("registration-attempt", notice.locale, notice.email))
+
+
+class EmailChangedMails:
+    """Tells the old address of an account that it has another one now."""
+
+    def __init__(self, letters: Letters, mailer: Mailer) -> None:
+        self._letters = letters
+        self._mailer = mailer
+
+    async def __call__(self, event: PublishedEvent) -> None:
+        """Write to the address that the event says was left.
+
+        Raises:
+            Unavailable: the mail doesn't work just now.
+        """
+        await self._mailer.send(self._letters.write("email-changed", event.data["locale"], event.changes["email"].old))
+
+
+class OnRequest:
+    """Has a request handled, and then forgets it, and the address with it."""
+
+    def __init__(self, handler: Callable[[PublishedEvent], Awaitable[None]], requests: MailRequests) -> None:
+        self._handler = handler
+        self._requests = requests
+
+    async def __call__(self, event: PublishedEvent) -> None:
+        """Handle the request that the event is about.
+
+        Raises:
+            Unavailable: the mail, or the database, doesn't work just now; the request stays.
+        """
+        await self._handler(event)
+        await self._requests.forget(event.subject_id)

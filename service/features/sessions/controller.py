@@ -11,6 +11,7 @@ from service.features.second_factors.domain import MfaFailed
 from service.features.second_factors.schemas import MfaRequiredResponse
 from service.features.sessions.domain import (
     AccountInactive,
+    EmailNotVerified,
     InvalidRefreshToken,
     LoginFailed,
     LoginLocked,
@@ -42,7 +43,7 @@ class SessionController(Controller):
     path = "/auth"
     tags = ("sessions",)
 
-    @post("/login", EVERYONE, raises=(LoginFailed, LoginLocked, AccountInactive), status_code=200)
+    @post("/login", EVERYONE, raises=(LoginFailed, LoginLocked, AccountInactive, EmailNotVerified), status_code=200)
     async def login(
         self, data: JSONBody[Login], request: ApiRequest, logins: Injected[Logins]
     ) -> Response[TokensResponse | MfaRequiredResponse]:

@@ -36,6 +36,31 @@ class AccountInactive(Forbidden):
     title = "The account is deactivated"
 
 
+class EmailNotVerified(Forbidden):
+    """The password is right, but the address is not verified, and this instance asks for that."""
+
+    code = "email_not_verified"
+    title = "The e-mail address is not verified"
+
+
+class Unverified(StrEnum):
+    """What becomes of the login of somebody whose address is not verified, after the right password."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    # As after a wrong password: who has just registered an address must not learn that nobody had it before.
+    CONCEALED = "concealed"
+
+
+class LoginTerms(Struct, frozen=True):
+    """What this instance says about logins."""
+
+    # A session ends after so long, or when it is not refreshed for so long.
+    lifetime: timedelta
+    idle_lifetime: timedelta
+    unverified: Unverified = Unverified.ADMITTED
+
+
 class SessionEnded(Unauthenticated):
     """The token is whole, but its session has ended, or its account is deactivated or gone."""
 

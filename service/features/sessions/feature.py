@@ -12,6 +12,7 @@ from service.features.accounts.throttling import LoginThrottle
 from service.features.second_factors.challenges import Challenges
 from service.features.sessions.authenticator import SessionAuthenticator
 from service.features.sessions.controller import SessionController
+from service.features.sessions.domain import LoginTerms, Unverified
 from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.repository import PiccoloSessions
 from service.features.sessions.second_step import SecondStep
@@ -22,6 +23,7 @@ from service.wiring import Feature, Job
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from service.settings import Settings
     from service.wiring import Ports, Provided
 
 # How long an ended session is kept for whoever looks into what happened.
@@ -40,7 +42,8 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     throttle = provided["login_throttle", LoginThrottle]
     lifetimes = ports.settings.sessions
     challenges = provided["mfa_challenges", Challenges]
-    logins = Logins(kit, checks, throttle, challenges, lifetime=lifetimes.lifetime, idle_lifetime=lifetimes.idle_lifetime)
+    terms = LoginTerms(lifetimes.lifetime, lifetimes.idle_lifetime, unverified(ports.settings))
+    logins = Logins(kit, checks, throttle, challenges, terms)
     return {
         "authenticator": SessionAuthenticator(ports.access_tokens, sessions, ports.clock, personal_tokens),
         "sessions": sessions,
@@ -50,6 +53,13 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
         "refreshes": Refreshes(kit, lifetimes.idle_lifetime),
         "public_keys": PublicKeys(ports.access_tokens, ports.clock),
     }
+
+
+def unverified(settings: Settings) -> Unverified:
+    """What the settings say of who has not verified the address."""
+    if settings.registration == "conceal":
+        return Unverified.CONCEALED
+    return Unverified.REFUSED if settings.email_verification == "required" else Unverified.ADMITTED
 
 
 def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:

@@ -10,7 +10,17 @@ from msgspec import Struct
 from service.features.accounts.addresses import canonical_email
 from service.features.accounts.password_rules import normalized
 from service.features.accounts.throttle_domain import LOCKED_DETAIL, Locked
-from service.features.sessions.domain import AccountInactive, LoginFailed, LoginLocked, Session, SessionNotFound, Tokens
+from service.features.sessions.domain import (
+    AccountInactive,
+    EmailNotVerified,
+    LoginFailed,
+    LoginLocked,
+    LoginTerms,
+    Session,
+    SessionNotFound,
+    Tokens,
+    Unverified,
+)
 from service.features.sessions.events import SessionClosed, SessionStarted
 from service.features.sessions.refresh_tokens import SECRET_BYTES, RefreshToken
 from service.kernel.errors import Unavailable
@@ -19,7 +29,7 @@ from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from uuid import UUID
 
     from service.features.accounts.domain import Credentials
@@ -62,21 +72,13 @@ class Logins:
     """Starting a session with a password."""
 
     def __init__(
-        self,
-        kit: Kit,
-        checks: PasswordChecks,
-        throttle: LoginThrottle,
-        challenges: Challenges,
-        *,
-        lifetime: timedelta,
-        idle_lifetime: timedelta,
+        self, kit: Kit, checks: PasswordChecks, throttle: LoginThrottle, challenges: Challenges, terms: LoginTerms
     ) -> None:
         self._kit = kit
         self._checks = checks
         self._throttle = throttle
         self._challenges = challenges
-        self._lifetime = lifetime
-        self._idle_lifetime = idle_lifetime
+        self._terms = terms
 
     async def login(self, actor: Actor, email: str, password: str, device_token: str | None = None) -> Tokens | MfaRequired:
         """Start a session, or ask for a code where the account has a second factor.
@@ -86,19 +88,19 @@ class Logins:
             LoginLocked: too many logins with the address, or from this device, have failed.
             LoginFailed: nobody has the address, or the password is another.
             AccountInactive: the password is right, the account deactivated.
+            EmailNotVerified: the password is right, and the address must be verified first.
             Unavailable: too many passwords wait to be hashed.
         """
         # A storm of logins must not stand in the way of others at the pool only to be refused behind it.
         self._kit.passwords.require_room()
         _, canonical = canonical_email(email)
         verified = await self._verify(actor, canonical, password, device_token)
-        await self._require_active(actor, verified)
+        await self._require_usable(actor, verified)
         rehashed = await self._rehashed(verified.credentials, password)
         answer = await self._kit.unit_of_work.run(lambda: self._let_in(actor, verified, rehashed, device_token))
         if answer is None:
             # While the password was verified it may have been changed and every session ended: a new one must not outlive that.
-            await self._throttle.fail(actor, verified.attempt, verified.credentials.user_id, LoginFailed.code)
-            raise LoginFailed
+            raise await self._failed(actor, verified)
         return answer
 
     async def _verify(self, actor: Actor, canonical: str, password: str, device_token: str | None) -> Verified:
@@ -107,14 +109,25 @@ class Logins:
             raise LoginLocked(LOCKED_DETAIL, retry_after=checked.retry_after)
         if checked is None:
             raise LoginFailed
+        if self._terms.unverified is Unverified.CONCEALED and not checked.credentials.is_verified:
+            # As with a wrong password in everything that can be seen, or the right one would tell who made the account.
+            raise await self._failed(actor, checked)
         return checked
 
-    async def _require_active(self, actor: Actor, verified: Verified) -> None:
+    async def _failed(self, actor: Actor, verified: Verified) -> LoginFailed:
+        await self._throttle.fail(actor, verified.attempt, verified.credentials.user_id, LoginFailed.code)
+        return LoginFailed()
+
+    async def _require_usable(self, actor: Actor, verified: Verified) -> None:
         known = verified.credentials
         if not known.is_active:
             await self._throttle.refuse(actor, verified.attempt, known.user_id, AccountInactive.code)
             message = "This account is deactivated; an admin can activate it again."
             raise AccountInactive(message)
+        if self._terms.unverified is Unverified.REFUSED and not known.is_verified:
+            await self._throttle.refuse(actor, verified.attempt, known.user_id, EmailNotVerified.code)
+            message = "Open the link in the verification mail first; POST /auth/verify-email/resend sends another one."
+            raise EmailNotVerified(message)
 
     async def _rehashed(self, known: Credentials, password: str) -> str | None:
         passwords = self._kit.passwords
@@ -158,8 +171,8 @@ class Logins:
             id=self._kit.ids.new(),
             user_id=user_id,
             created_at=now,
-            expires_at=now + self._lifetime,
-            idle_expires_at=now + self._idle_lifetime,
+            expires_at=now + self._terms.lifetime,
+            idle_expires_at=now + self._terms.idle_lifetime,
             ip=actor.trace.ip,
             user_agent=actor.trace.user_agent,
             nonce=secrets.token_bytes(_NONCE_BYTES),

@@ -195,6 +195,11 @@ class Operations:
 
     def _add_answer(self, responses: dict[str, Any], status: str, struct: Any) -> None:
         schema = self.components.refer(struct)
+        if status not in responses:
+            headers = _headers(["X-Request-Id", "X-Change-Cursor"])
+            content = {"application/json": self._content(schema)}
+            responses[status] = {"description": self._words(schema), "content": content, "headers": headers}
+            return
         refused = self.responses[responses[status]["$ref"].rpartition("/")[2]]
         responses[status] = {
             **refused,

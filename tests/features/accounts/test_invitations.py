@@ -13,6 +13,7 @@ from service.features.accounts.addresses import UnusableEmail
 from service.features.accounts.domain import EmailTaken, InvalidToken, MailedLink, Role
 from service.features.accounts.events import UserInvited
 from service.features.accounts.invitations import LINK_LIFETIME, UserInvitations
+from service.features.accounts.one_time_links import OneTimeLinks
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.use_cases import PASSWORD, Kit, PasswordLinks
 from service.features.accounts.verification import VERIFY
@@ -43,7 +44,9 @@ class Scene:
         numbers = count(1)
         self.invitations = UserInvitations(self.kit, self.tokens, lambda: f"secret-{next(numbers)}")
         throttle = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock).throttle
-        self.links = PasswordLinks(self.kit, self.tokens, FakePasswords(), PasswordRules(8, frozenset()), throttle)
+        one_time = OneTimeLinks(self.unit_of_work, self.users, self.tokens, self.outbox, self.clock)
+        rules = PasswordRules(8, frozenset())
+        self.links = PasswordLinks(self.kit, self.tokens, one_time, FakePasswords(), rules, throttle)
         self.ann = a_stored_user(self.users, "ann@example.com", None, self.clock.now(), locale="de")
 
 

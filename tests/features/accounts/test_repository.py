@@ -245,8 +245,8 @@ async def test_ending_sessions_ends_the_live_ones_of_one_account(
 async def test_credentials_are_found_by_the_compared_address(users: PiccoloUsers, people: People) -> None:
     ann = await people.add("Ann")
     bob = await people.add("Bob", None, is_active=False)
-    assert await users.credentials("ann@example.com") == Credentials(ann.id, "hash", is_active=True)
-    assert await users.credentials("bob@example.com") == Credentials(bob.id, None, is_active=False)
+    assert await users.credentials("ann@example.com") == Credentials(ann.id, "hash", is_active=True, is_verified=False)
+    assert await users.credentials("bob@example.com") == Credentials(bob.id, None, is_active=False, is_verified=False)
     assert await users.credentials("Ann@example.com") is None
 
 

@@ -18,6 +18,7 @@ from service.features.accounts.domain import (
     User,
     UserNotFound,
 )
+from service.features.accounts.one_time_links import OneTimeLinks
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.use_cases import PASSWORD, Administrators, Kit, PasswordLinks, UserWrites
 from service.kernel.actor import Actor, Trace
@@ -49,7 +50,9 @@ class Scene:
         self.kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
         self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
         self.writes = UserWrites(self.kit, self.passwords, self.rules, registration_is_open=True)
-        self.links = PasswordLinks(self.kit, self.tokens, self.passwords, self.rules, self.throttling.throttle)
+        one_time = OneTimeLinks(self.unit_of_work, self.users, self.tokens, self.outbox, self.clock)
+        throttle = self.throttling.throttle
+        self.links = PasswordLinks(self.kit, self.tokens, one_time, self.passwords, self.rules, throttle)
         self.administrators = Administrators(self.kit, self.tokens, lambda: "secret", "https://tasks.example.com")
 
     def ann(self, **fields: Any) -> User:

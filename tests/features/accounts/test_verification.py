@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from service.features.accounts.addresses import UnusableEmail
 from service.features.accounts.domain import InvalidToken, MailedLink
 from service.features.accounts.events import EmailVerified, VerificationRequested
+from service.features.accounts.mail_requests import MailDesk
+from service.features.accounts.one_time_links import OneTimeLinks
 from service.features.accounts.use_cases import PASSWORD, Kit
-from service.features.accounts.verification import LINK_LIFETIME, VERIFY, EmailVerification
+from service.features.accounts.verification import LINK_LIFETIME, VERIFY, EmailVerification, VerificationRequests
 from service.kernel.actor import Actor, Trace
 from service.kernel.events import Change
-from tests.support.accounts import FakeOneTimeTokens, FakeUsers, a_stored_user
-from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork
+from tests.support.accounts import FakeMailRequests, FakeOneTimeTokens, FakeUsers, a_stored_user
+from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, FakeVault
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +37,11 @@ class Scene:
         self.user = a_stored_user(self.users, "ann@example.com", "hash", self.clock.now(), locale="de")
         self.kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
         numbers = count(1)
-        self.verification = EmailVerification(self.kit, self.tokens, lambda: f"secret-{next(numbers)}")
+        self.requests = FakeMailRequests()
+        self.desk = MailDesk(self.kit, self.requests, FakeVault())
+        links = OneTimeLinks(self.unit_of_work, self.users, self.tokens, self.outbox, self.clock)
+        self.verification = EmailVerification(self.kit, self.tokens, links, self.desk, lambda: f"secret-{next(numbers)}")
+        self.asking = VerificationRequests(self.kit, self.desk, self.verification)
 
     def change(self, **fields: object) -> None:
         """Change the account behind the service's back."""
@@ -60,25 +66,60 @@ def verified(scene: Scene) -> None:
     scene.change(email_verified_at=scene.clock.now())
 
 
-async def test_another_mail_is_an_event_and_nothing_else(scene: Scene) -> None:
-    await scene.verification.request(STRANGER, "Ann@Example.com")
-    assert scene.outbox.events == [VerificationRequested(subject_id=scene.user.id, subject_version=1)]
+async def test_asking_for_another_mail_writes_the_same_whether_or_not_there_is_an_account(scene: Scene) -> None:
+    for address in ("Ann@Example.com", "Nobody@Example.com"):
+        await scene.asking.request(STRANGER, address)
+    one, other = scene.requests.requests.values()
+    assert (one.address, other.address) == ("Ann@example.com", "Nobody@example.com")
+    assert scene.outbox.events == [VerificationRequested(subject_id=each.id, subject_version=1) for each in (one, other)]
+    assert [(entry.action, entry.outcome, entry.target_digest) for entry in scene.outbox.entries] == [
+        ("verification.requested", "success", b"address ann@example.com"),
+        ("verification.requested", "success", b"address nobody@example.com"),
+    ]
     assert scene.tokens.tokens == {}
-    assert scene.unit_of_work.committed == 1
+    assert scene.unit_of_work.committed == 2
+
+
+async def issued_on_request(scene: Scene, address: str = "ann@example.com") -> MailedLink | None:
+    """What the worker mails when the address has asked for another mail."""
+    await scene.asking.request(STRANGER, address)
+    return await scene.asking.issue(next(reversed(scene.requests.requests)))
+
+
+async def test_who_asked_gets_a_token_in_place_of_earlier_ones(scene: Scene) -> None:
+    await scene.verification.issue(scene.user.id)
+    link = await issued_on_request(scene, "ANN@example.com")
+    assert link == MailedLink("ann@example.com", "de", "secret-2", timedelta(hours=24))
+    assert scene.tokens.tokens.keys() == {"secret-2"}
+    assert [cause for cause, _ in scene.requests.admitted] == [scene.user.id, *scene.requests.requests]
 
 
 @pytest.mark.parametrize("meanwhile", [gone, inactive, verified])
 async def test_nobody_else_gets_another_mail(scene: Scene, meanwhile: object) -> None:
     assert callable(meanwhile)
     meanwhile(scene)
-    await scene.verification.request(STRANGER, "ann@example.com")
-    await scene.verification.request(STRANGER, "nobody@example.com")
-    assert scene.outbox.events == []
+    assert await issued_on_request(scene) is None
+    assert await issued_on_request(scene, "nobody@example.com") is None
+    assert scene.requests.admitted == []
+
+
+async def test_an_address_that_had_its_share_of_mails_gets_no_more(scene: Scene) -> None:
+    scene.requests.is_full = True
+    assert await issued_on_request(scene) is None
+    assert await scene.verification.issue(scene.user.id) is None
+    assert scene.tokens.tokens == {}
+
+
+async def test_a_request_that_is_handled_is_not_handled_again(scene: Scene) -> None:
+    await scene.asking.request(STRANGER, "ann@example.com")
+    (request_id,) = scene.requests.requests
+    await scene.desk.forget(request_id)
+    assert await scene.asking.issue(request_id) is None
 
 
 async def test_what_is_no_address_is_refused(scene: Scene) -> None:
     with pytest.raises(UnusableEmail):
-        await scene.verification.request(STRANGER, "ann")
+        await scene.asking.request(STRANGER, "ann")
 
 
 async def test_a_token_lives_a_day_and_replaces_earlier_ones_of_its_purpose(scene: Scene) -> None:
@@ -126,18 +167,3 @@ async def test_a_token_that_is_too_old_or_of_another_purpose_or_none_proves_noth
         with pytest.raises(InvalidToken):
             await scene.verification.confirm(STRANGER, token)
     assert scene.users.users[scene.user.id].email_verified_at is None
-
-
-async def test_who_takes_the_token_first_wins(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    link = await scene.verification.issue(scene.user.id)
-    assert link is not None
-    lock = scene.users.lock
-
-    async def beaten(user_id: object) -> object:
-        scene.tokens.tokens.clear()
-        return await lock(scene.user.id)
-
-    monkeypatch.setattr(scene.users, "lock", beaten)
-    with pytest.raises(InvalidToken):
-        await scene.verification.confirm(STRANGER, link.token)
-    assert scene.outbox.events == []

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.features.accounts.repository import PiccoloOneTimeTokens
+from service.features.accounts.one_time_repository import PiccoloOneTimeTokens
 from service.features.accounts.use_cases import PASSWORD as SETTING_A_PASSWORD
 from service.features.personal_tokens.domain import written
 from service.piccolo_app import TABLES

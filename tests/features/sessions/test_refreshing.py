@@ -9,7 +9,7 @@ import pytest
 
 from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
-from service.features.sessions.domain import InvalidRefreshToken, SessionEnded, TokenReused, Tokens
+from service.features.sessions.domain import InvalidRefreshToken, LoginTerms, SessionEnded, TokenReused, Tokens
 from service.features.sessions.refresh_tokens import RefreshToken
 from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.use_cases import Kit, Logins, Logouts
@@ -47,8 +47,8 @@ class Scene:
 
     async def log_in(self) -> None:
         challenges = Factors(self.users, self.outbox, self.clock).challenges
-        lifetimes = {"lifetime": timedelta(days=30), "idle_lifetime": timedelta(days=14)}
-        logins = Logins(self.kit, self.checks, self.throttle, challenges, **lifetimes)
+        terms = LoginTerms(timedelta(days=30), timedelta(days=14))
+        logins = Logins(self.kit, self.checks, self.throttle, challenges, terms)
         tokens = await logins.login(STRANGER, "ann@example.com", "password")
         assert isinstance(tokens, Tokens)
         self.first = tokens.refresh_token

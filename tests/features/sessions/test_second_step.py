@@ -8,7 +8,7 @@ import pytest
 
 from service.features.accounts.password_checks import PasswordChecks
 from service.features.second_factors.domain import MfaFailed, MfaRequired, totp_seed
-from service.features.sessions.domain import LoginLocked
+from service.features.sessions.domain import LoginLocked, LoginTerms
 from service.features.sessions.second_step import SecondStep
 from service.features.sessions.use_cases import Kit, Logins
 from service.kernel.actor import Actor, Trace
@@ -42,8 +42,8 @@ class Scene:
         self.throttling = FakeThrottling(FakeUnitOfWork(), self.users, self.outbox, self.clock)
         throttle = self.throttling.throttle
         checks = PasswordChecks(self.users, self.passwords, throttle)
-        lifetimes = {"lifetime": timedelta(days=30), "idle_lifetime": timedelta(days=14)}
-        self.logins = Logins(kit, checks, throttle, self.factors.challenges, **lifetimes)
+        terms = LoginTerms(timedelta(days=30), timedelta(days=14))
+        self.logins = Logins(kit, checks, throttle, self.factors.challenges, terms)
         self.second_step = SecondStep(kit, throttle, self.factors.challenges, self.logins)
         self.secret = totp_seed(SEED, self.user.email).secret
 

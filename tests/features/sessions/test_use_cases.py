@@ -154,7 +154,7 @@ async def test_a_hash_that_can_t_be_renewed_now_keeps_nobody_out(scene: Scene, m
 @pytest.mark.parametrize("parameters", ["new", "newer"])
 async def test_a_password_that_changes_during_the_login_ends_it(scene: Scene, parameters: str) -> None:
     scene.passwords.parameters = parameters
-    known = Credentials(scene.user.id, f"new:{PASSWORD}", is_active=True)
+    known = Credentials(scene.user.id, f"new:{PASSWORD}", is_active=True, is_verified=False)
 
     async def credentials(_: str) -> Credentials:
         scene.users.hashes[scene.user.id] = "new:another"

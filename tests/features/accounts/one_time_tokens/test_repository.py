@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.adapters.tokens import digest
-from service.features.accounts.repository import PiccoloOneTimeTokens
+from service.features.accounts.domain import UsedToken
+from service.features.accounts.one_time_repository import PiccoloOneTimeTokens
 from tests.support.accounts import state_of
 from tests.support.people import People
 
@@ -39,7 +40,7 @@ async def test_a_token_is_stored_as_its_digest(
     await tokens.add("secret", ann.id, "password", clock.now(), expires_at)
     row = await connection.fetchrow("SELECT * FROM one_time_tokens")
     assert row is not None
-    assert tuple(row) == (digest("secret"), ann.id, "password", clock.now(), expires_at)
+    assert tuple(row) == (digest("secret"), ann.id, "password", clock.now(), expires_at, None)
 
 
 async def test_a_token_belongs_to_its_owner_until_it_is_used_or_too_old(
@@ -54,7 +55,7 @@ async def test_a_token_belongs_to_its_owner_until_it_is_used_or_too_old(
     assert await tokens.owner("other", "password", now) is None
     assert not await tokens.use("secret", "password", end)
     assert not await tokens.use("secret", "email", now)
-    assert await tokens.use("secret", "password", now)
+    assert await tokens.use("secret", "password", now) == UsedToken()
     assert not await tokens.use("secret", "password", now)
     assert await tokens.owner("secret", "password", now) is None
 
@@ -65,7 +66,7 @@ async def test_voiding_takes_every_token_of_one_account(tokens: PiccoloOneTimeTo
     for secret, user in (("one", ann), ("two", ann), ("three", bob)):
         await tokens.add(secret, user.id, "password", now, end)
     await tokens.void(ann.id)
-    assert [await tokens.use(secret, "password", now) for secret in ("one", "two", "three")] == [False, False, True]
+    assert [await tokens.use(secret, "password", now) for secret in ("one", "two", "three")] == [None, None, UsedToken()]
 
 
 async def test_the_token_of_a_deleted_account_is_nobody_s(
