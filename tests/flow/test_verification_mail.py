@@ -8,9 +8,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +18,10 @@ import structlog
 from msgspec.structs import replace
 
 import service
-from service import worker
 from service.adapters.logs import configure_logs
-from service.composition import compose
 from service.settings import Settings, SmtpUrl
 from tests.support.http import Api, made, refused
+from tests.support.mailing import dumped, emptied, mails, relay_of
 from tests.support.scenes import a_user
 from tests.support.smtp import MailServer, mail_server, token_in
 
@@ -49,35 +45,6 @@ async def relay(settings: Settings, clock: FakeClock, connection: asyncpg.Connec
     """The worker's own relay, in the test's event loop."""
     async with relay_of(settings, clock) as made:
         yield made
-
-
-class relay_of:  # noqa: N801  (a context manager)
-    """The relay of a worker with these settings."""
-
-    def __init__(self, settings: Settings, clock: FakeClock) -> None:
-        self._ports = compose(settings, clock=clock)
-
-    async def __aenter__(self) -> Relay:
-        await self._ports.database.open()
-        return worker.work(self._ports)[0]
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._ports.database.close()
-        self._ports.passwords.close()
-
-
-def mails(settings: Settings) -> list[EmailMessage]:
-    """The mails that were written, by their addresses."""
-    paths = (settings.data_dir / "mail").glob("*.eml")
-    found = [message_from_bytes(path.read_bytes(), EmailMessage, policy=SMTPUTF8) for path in paths]
-    return sorted(found, key=lambda mail: str(mail["To"]))
-
-
-async def dumped(connection: asyncpg.Connection[Any]) -> str:
-    """Every value of every row of every table, as text."""
-    tables = await connection.fetch("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
-    rows = [await connection.fetch(f"SELECT t::text FROM {table['relname']} AS t") for table in tables]  # noqa: S608
-    return "\n".join(row[0] for found in rows for row in found)
 
 
 async def verified_at(person: Api) -> object:
@@ -151,11 +118,6 @@ async def test_asking_again_answers_everybody_alike_and_mails_only_who_waits(api
     assert mail["To"] == ann.user["email"]
     refused(await api.post("/auth/verify-email", {"token": first[ann.user["email"]]}), 400, "invalid_token")
     assert status_of(await api.post("/auth/verify-email", {"token": token_in(mail)})) == 204
-
-
-def emptied(settings: Settings) -> None:
-    for path in (settings.data_dir / "mail").glob("*.eml"):
-        path.unlink()
 
 
 @pytest.mark.parametrize("change", ["email_verified_at = now()", "is_active = false", "deleted_at = now()"])

@@ -8,12 +8,22 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from service.features.accounts.domain import MailedLink
-from service.features.accounts.events import UserInvited, UserRegistered
+from service.features.accounts.domain import MailedLink, MailedNotice
+from service.features.accounts.events import UserEmailChanged, UserInvited, UserRegistered
 from service.features.notifications.letters import Letters
-from service.features.notifications.ports import LinkTokens
-from service.features.notifications.subscribers import InvitationMails, VerificationMails
-from service.kernel.events import PublishedEvent
+from service.features.notifications.ports import LinkTokens, MailRequests, Registrations
+from service.features.notifications.subscribers import (
+    EmailChangedMails,
+    EmailChangeMails,
+    InvitationMails,
+    LinkMails,
+    OnRequest,
+    RegistrationAttemptMails,
+    ResetMails,
+    VerificationMails,
+)
+from service.kernel.errors import Unavailable
+from service.kernel.events import Change, PublishedEvent
 from service.kernel.mail import Mail, Mailer
 from tests.support.factories import SOME_DAY
 
@@ -99,3 +109,76 @@ async def test_whom_an_admin_invites_gets_a_link_to_set_the_password(tokens: Fak
     tokens.waiting.clear()
     await invitation_mails(INVITED)
     assert mailer.mails == [mail]
+
+
+class FakeMailRequests(MailRequests):
+    """Remembers what is handled."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[UUID] = []
+
+    async def forget(self, request_id: UUID) -> None:
+        self.forgotten.append(request_id)
+
+
+class FakeRegistrations(Registrations):
+    """Knows one address."""
+
+    def __init__(self, notice: MailedNotice | None) -> None:
+        self.notice = notice
+        self.settled: list[tuple[UUID, str]] = []
+
+    async def settle(self, request_id: UUID, http_request_id: str) -> MailedNotice | None:
+        self.settled.append((request_id, http_request_id))
+        return self.notice
+
+
+@pytest.mark.parametrize(
+    ("subscriber", "page", "words"),
+    [(ResetMails, "reset-password", "within 30 minutes"), (EmailChangeMails, "confirm-email-change", "within 0 hours")],
+)
+async def test_links_that_were_asked_for_say_how_long_they_work(
+    tokens: FakeLinkTokens, mailer: FakeMailer, subscriber: type[LinkMails], page: str, words: str
+) -> None:
+    tokens.waiting[ANN] = MailedLink("ann@example.com", "en", "a-token", timedelta(minutes=30))
+    await subscriber(tokens, Letters("https://track.example.org"), mailer, "https://track.example.org")(REGISTERED)
+    (mail,) = mailer.mails
+    for form in (mail.text, mail.html):
+        assert f"https://track.example.org/{page}?token=a-token" in form
+        assert words in form
+
+
+async def test_a_request_is_forgotten_once_it_is_handled_and_not_before(tokens: FakeLinkTokens, mailer: FakeMailer) -> None:
+    requests = FakeMailRequests()
+
+    async def fails(_: PublishedEvent) -> None:
+        raise Unavailable
+
+    with pytest.raises(Unavailable):
+        await OnRequest(fails, requests)(REGISTERED)
+    assert requests.forgotten == []
+    mails = ResetMails(tokens, Letters("https://track.example.org"), mailer, "https://track.example.org")
+    await OnRequest(mails, requests)(REGISTERED)
+    tokens.waiting.clear()
+    await OnRequest(mails, requests)(REGISTERED)
+    assert requests.forgotten == [ANN, ANN]
+    assert len(mailer.mails) == 1
+
+
+@pytest.mark.parametrize("notice", [MailedNotice("ann@example.com", "en"), None])
+async def test_who_has_an_account_is_told_that_somebody_tried_to_register(
+    mailer: FakeMailer, notice: MailedNotice | None
+) -> None:
+    registrations = FakeRegistrations(notice)
+    await RegistrationAttemptMails(registrations, Letters("https://track.example.org"), mailer)(REGISTERED)
+    assert registrations.settled == [(ANN, "request-0001")]
+    assert [(mail.to, mail.kind) for mail in mailer.mails] == ([("ann@example.com", "registration-attempt")] if notice else [])
+
+
+async def test_the_old_address_is_told_of_a_change_but_not_the_new_one(mailer: FakeMailer) -> None:
+    changes = {"email": Change("old@example.com", "new@example.com")}
+    event = replace(REGISTERED, type=UserEmailChanged.type, changes=changes, data={"locale": "de"})
+    await EmailChangedMails(Letters("https://track.example.org"), mailer)(event)
+    (mail,) = mailer.mails
+    assert (mail.to, mail.kind) == ("old@example.com", "email-changed")
+    assert "new@example.com" not in mail.text + mail.html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,11 +14,24 @@ from service.features.accounts.domain import Credentials, PasswordRequired
 from service.features.accounts.password_checks import PasswordChecks
 from service.features.accounts.reauthentication import Reauthentication
 from service.features.sessions.authenticator import SessionAuthenticator
-from service.features.sessions.domain import AccountInactive, Holder, LoginFailed, SessionEnded, SessionNotFound, Tokens
+from service.features.sessions.domain import (
+    AccountInactive,
+    EmailNotVerified,
+    Holder,
+    LoginFailed,
+    LoginLocked,
+    LoginTerms,
+    SessionEnded,
+    SessionNotFound,
+    Tokens,
+    Unverified,
+)
+from service.features.sessions.feature import unverified as unverified_of
 from service.features.sessions.refresh_tokens import RefreshToken
 from service.features.sessions.use_cases import Kit, Logins, Logouts, PublicKeys
 from service.kernel.actor import Actor, Trace
-from service.kernel.errors import Unauthenticated, Unavailable
+from service.kernel.errors import Refusal, Unauthenticated, Unavailable
+from service.settings import Settings
 from tests.support.accounts import FakePasswords, FakeUsers, a_stored_user
 from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
 from tests.support.second_factors import Factors
@@ -50,10 +64,14 @@ class Scene:
         self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
         self.factors = Factors(self.users, self.outbox, self.clock)
         throttle = self.throttling.throttle
-        checks = PasswordChecks(self.users, self.passwords, throttle)
-        lifetimes = {"lifetime": timedelta(days=30), "idle_lifetime": timedelta(days=14)}
-        self.logins = Logins(self.kit, checks, throttle, self.factors.challenges, **lifetimes)
-        self.logouts = Logouts(self.kit, Reauthentication(self.users, checks, throttle))
+        self.checks = PasswordChecks(self.users, self.passwords, throttle)
+        self.logins = self.logins_that(Unverified.ADMITTED)
+        self.logouts = Logouts(self.kit, Reauthentication(self.users, self.checks, throttle))
+
+    def logins_that(self, unverified: Unverified) -> Logins:
+        """Logins under another setting for those who have not verified their address."""
+        terms = LoginTerms(timedelta(days=30), timedelta(days=14), unverified)
+        return Logins(self.kit, self.checks, self.throttling.throttle, self.factors.challenges, terms)
 
     async def log_in(self) -> Actor:
         """The account's owner, in a new session."""
@@ -276,3 +294,48 @@ async def test_a_personal_token_is_left_to_those_who_know_it(scene: Scene, monke
     monkeypatch.delattr(FakeAccessTokens, "verify")
     actor = await scene.authenticator.authenticate("wl_pat_whatever", STRANGER.trace)
     assert (actor.kind, actor.trace) == ("token", STRANGER.trace)
+
+
+@pytest.mark.parametrize(("unverified", "refusal"), [(Unverified.REFUSED, EmailNotVerified), (Unverified.CONCEALED, LoginFailed)])
+async def test_an_address_that_must_be_verified_is_asked_for_after_the_right_password_only(
+    scene: Scene, unverified: Unverified, refusal: type[Refusal]
+) -> None:
+    logins = scene.logins_that(unverified)
+    with pytest.raises(refusal):
+        await logins.login(STRANGER, "ann@example.com", PASSWORD)
+    with pytest.raises(LoginFailed):
+        await logins.login(STRANGER, "ann@example.com", "another")
+    assert not scene.sessions.sessions
+    assert [entry.reason for entry in scene.outbox.entries] == [refusal.code, "login_failed"]
+    scene.users.users[scene.user.id] = replace(scene.user, email_verified_at=scene.clock.now())
+    assert (await logins.login(STRANGER, "ann@example.com", PASSWORD)).access_token
+
+
+async def test_tries_count_after_the_right_password_only_where_that_is_concealed(scene: Scene) -> None:
+    for unverified, refusal, locks in [(Unverified.REFUSED, EmailNotVerified, False), (Unverified.CONCEALED, LoginFailed, True)]:
+        for _ in range(5):
+            with pytest.raises(refusal):
+                await scene.logins_that(unverified).login(STRANGER, "ann@example.com", PASSWORD)
+        assert scene.throttling.locked is locks
+    with pytest.raises(LoginLocked):
+        await scene.logins_that(Unverified.CONCEALED).login(STRANGER, "ann@example.com", PASSWORD)
+
+
+async def test_a_deactivated_account_is_told_so_before_its_address_is_asked_for(scene: Scene) -> None:
+    scene.users.users[scene.user.id] = replace(scene.user, is_active=False)
+    with pytest.raises(AccountInactive):
+        await scene.logins_that(Unverified.REFUSED).login(STRANGER, "ann@example.com", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Unverified.ADMITTED),
+        ({"email_verification": "required"}, Unverified.REFUSED),
+        ({"registration": "closed"}, Unverified.ADMITTED),
+        ({"registration": "conceal"}, Unverified.CONCEALED),
+        ({"registration": "conceal", "email_verification": "required"}, Unverified.CONCEALED),
+    ],
+)
+def test_the_settings_say_what_becomes_of_who_is_not_verified(fields: dict[str, Any], expected: Unverified) -> None:
+    assert unverified_of(Settings(**fields)) is expected
