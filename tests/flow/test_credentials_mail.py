@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from litestar.testing import AsyncTestClient
 from msgspec.structs import replace
 
+from service.app import create_app
+from service.composition import compose
 from tests.support.http import Api, made, refused, wrong_fields
 from tests.support.mailing import Post, dumped, relay_of
 from tests.support.scenes import PASSWORD, a_user
@@ -270,3 +273,25 @@ async def test_the_reset_of_an_address_that_was_never_verified_leaves_nothing_of
     refused(await login(api, stranger.user["email"]), 401, "login_failed")
     refused(await api.post("/auth/email-change/confirm", {"token": mine["stranger@example.org"]}), 400, "invalid_token")
     refused(await api.post("/auth/verify-email", {"token": mine[stranger.user["email"]]}), 400, "invalid_token")
+
+
+async def test_a_link_to_a_new_address_is_too_old_after_a_day(api: Api, ann: Api, post: Post, clock: FakeClock) -> None:
+    await ok(ann, "/auth/email-change", {"new_email": NEW_EMAIL, "password": PASSWORD})
+    token = await post.token()
+    clock.advance(timedelta(hours=24))
+    refused(await api.post("/auth/email-change/confirm", {"token": token}), 400, "invalid_token")
+
+
+async def test_where_addresses_must_be_verified_nobody_logs_in_before(
+    settings: Settings, clock: FakeClock, post: Post, connection: asyncpg.Connection[Any]
+) -> None:
+    required = replace(settings, email_verification="required")
+    app = create_app(required, compose(required, clock=clock))
+    async with AsyncTestClient(app, base_url="http://127.0.0.1:8000") as client:
+        api = Api(client, app)
+        made(await api.post("/auth/register", {"email": NEW_EMAIL, "password": PASSWORD}))
+        problem = refused(await login(api, NEW_EMAIL), 403, "email_not_verified")
+        assert "/auth/verify-email/resend" in problem["detail"]
+        refused(await login(api, NEW_EMAIL, NEW_PASSWORD), 401, "login_failed")
+        await ok(api, "/auth/verify-email", {"token": await post.token()})
+        made(await login(api, NEW_EMAIL))
