@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from service.kernel.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from service.kernel.ports import Vault
 
 
 class UnusableEmail(Invalid):
@@ -35,6 +39,11 @@ def canonical_email(text: str) -> tuple[str, str]:
         # Some letters turn into spaces, quotes or another @.
         _parse(canonical)
     return address.normalized, canonical
+
+
+def address_digest(vault: Vault, canonical: str) -> bytes:
+    """What stands for an address wherever it must not be readable; the same everywhere, so that one finds all rows about it."""
+    return vault.digest("login throttle", canonical)
 
 
 def email_problem(text: str) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.features.accounts.addresses import canonical_email
+from service.features.accounts.addresses import address_digest, canonical_email
 from service.features.accounts.domain import MailRequest, UserNotFound
 from service.kernel.audit import AuditEntry, Outcome
 
@@ -88,4 +88,4 @@ class MailDesk:
         await self._requests.forget(request_id)
 
     def _digest(self, canonical: str) -> bytes:
-        return self._vault.digest("address", canonical)
+        return address_digest(self._vault, canonical)

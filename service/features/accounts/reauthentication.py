@@ -68,4 +68,4 @@ class Reauthentication:
             raise PasswordRequired(EXPECTED)
 
 
-EXPECTED = "This takes the present password of your account, which is missing or wrong."
+EXPECTED = "Send the present password of your account with this; it is missing or wrong."

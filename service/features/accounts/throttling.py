@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from service.features.accounts.addresses import address_digest
 from service.features.accounts.events import UserLocked
 from service.features.accounts.throttle_domain import DEVICE_TOKEN_LIFETIME, FORGOTTEN_AFTER, Attempt, Locked, LoginsBusy, Slot
 from service.kernel.actor import Actor
@@ -87,7 +88,7 @@ class LoginThrottle:
             LoginsBusy: no place became free in time.
         """
         kit = self._kit
-        address = self._address(canonical_email)
+        address = self._digest(canonical_email)
         device_id = await kit.devices.find(device_token, address, kit.clock.now()) if device_token else None
         return await self.readmit(actor, canonical_email, device_id)
 
@@ -98,7 +99,7 @@ class LoginThrottle:
             LoginsBusy: no place became free in time.
         """
         kit = self._kit
-        address = self._address(canonical_email)
+        address = self._digest(canonical_email)
         key = address if device_id is None else kit.vault.digest("device throttle", str(device_id))
         line = self._lines.setdefault(key, _Line())
         line.waiting += 1
@@ -171,14 +172,14 @@ class LoginThrottle:
 
     async def lift(self, canonical_email: str) -> bool:
         """In a unit of work: forget failures and locks of an address; whether it, or a device of it, was locked."""
-        return await self._kit.throttles.lift(self._address(canonical_email), self._kit.clock.now())
+        return await self._kit.throttles.lift(self._digest(canonical_email), self._kit.clock.now())
 
     async def forget_devices(self, canonical_email: str) -> None:
         """In a unit of work: let no device token of the address be good any more.
 
         Whoever sets a new password may have lost a device together with the old one.
         """
-        await self._kit.devices.drop(self._address(canonical_email))
+        await self._kit.devices.drop(self._digest(canonical_email))
 
     async def announce_locks(self) -> None:
         """Publish `user.locked` for each address with an account that was locked; a job of the worker."""
@@ -207,8 +208,8 @@ class LoginThrottle:
         await kit.throttles.prune(kit.clock.now() - FORGOTTEN_AFTER)
         await kit.devices.prune(kit.clock.now())
 
-    def _address(self, canonical_email: str) -> bytes:
-        return self._kit.vault.digest("login throttle", canonical_email)
+    def _digest(self, canonical_email: str) -> bytes:
+        return address_digest(self._kit.vault, canonical_email)
 
     async def _book(self, slot: Slot, device_id: UUID | None, line: _Line) -> Attempt | Locked:
         kit = self._kit

@@ -263,7 +263,7 @@ async def test_a_wrong_password_again_counts_among_the_logins(scene: Scene) -> N
     with pytest.raises(PasswordRequired, match="locked") as locked:
         await scene.reauthentication.confirm(scene.ann, "right")
     assert locked.value.retry_after == 15 * 60
-    with pytest.raises(PasswordRequired, match="Send the password"):
+    with pytest.raises(PasswordRequired, match="Send the present password"):
         await scene.reauthentication.confirm(scene.ann, None)
     assert await scene.throttle.admit(STRANGER, ANN) == Locked(15 * 60)
 

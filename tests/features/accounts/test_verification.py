@@ -73,8 +73,8 @@ async def test_asking_for_another_mail_writes_the_same_whether_or_not_there_is_a
     assert (one.address, other.address) == ("Ann@example.com", "Nobody@example.com")
     assert scene.outbox.events == [VerificationRequested(subject_id=each.id, subject_version=1) for each in (one, other)]
     assert [(entry.action, entry.outcome, entry.target_digest) for entry in scene.outbox.entries] == [
-        ("verification.requested", "success", b"address ann@example.com"),
-        ("verification.requested", "success", b"address nobody@example.com"),
+        ("verification.requested", "success", b"login throttle: ann@example.com"),
+        ("verification.requested", "success", b"login throttle: nobody@example.com"),
     ]
     assert scene.tokens.tokens == {}
     assert scene.unit_of_work.committed == 2
