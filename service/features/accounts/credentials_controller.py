@@ -6,7 +6,7 @@ from litestar import Controller
 from litestar.params import JSONBody
 
 from service.features.accounts.domain import EmailTaken, InvalidToken, PasswordRequired
-from service.features.accounts.email_changes import EmailChanges
+from service.features.accounts.email_changes import EmailChanges, EmailLinks
 from service.features.accounts.password_changes import PasswordChanges
 from service.features.accounts.password_resets import PasswordResets
 from service.features.accounts.schemas import (
@@ -44,7 +44,7 @@ class CredentialsController(Controller):
     async def confirm_password_reset(
         self, data: JSONBody[PasswordConfirmation], request: ApiRequest, password_links: Injected[PasswordLinks]
     ) -> Message:
-        """Set a password by a one-time token; ends every session of the account, and starts none."""
+        """Set a password by a one-time token; ends every session and personal token of the account, and starts none."""
         await password_links.confirm(request.actor, data.token, data.new_password)
         return Message("The password is set; log in with it.")
 
@@ -52,8 +52,8 @@ class CredentialsController(Controller):
     async def change_password(
         self, data: JSONBody[PasswordChange], request: ApiRequest, password_changes: Injected[PasswordChanges]
     ) -> None:
-        """Set another password; ends your other sessions, and voids every link that was mailed to you."""
-        await password_changes.change(request.actor, data.current_password, data.new_password)
+        """Set another password; ends your other sessions, voids every link that was mailed to you, and forgets your devices."""
+        await password_changes.change(request.actor, data.current_password, data.new_password, revoke_tokens=data.revoke_tokens)
 
     @post("/email-change", OWNER, raises=(PasswordRequired,), status_code=202)
     async def request_email_change(
@@ -65,7 +65,7 @@ class CredentialsController(Controller):
 
     @post("/email-change/confirm", EVERYONE, raises=(InvalidToken, EmailTaken), status_code=204)
     async def confirm_email_change(
-        self, data: JSONBody[EmailChangeConfirmation], request: ApiRequest, email_changes: Injected[EmailChanges]
+        self, data: JSONBody[EmailChangeConfirmation], request: ApiRequest, email_links: Injected[EmailLinks]
     ) -> None:
         """Make the address that the token was mailed to the account's; the old address is told."""
-        await email_changes.confirm(request.actor, data.token)
+        await email_links.confirm(request.actor, data.token)

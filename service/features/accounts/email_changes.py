@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from service.features.accounts.one_time_links import OneTimeLinks, Spent
     from service.features.accounts.ports import OneTimeTokens
     from service.features.accounts.reauthentication import Reauthentication
+    from service.features.accounts.throttling import LoginThrottle
     from service.features.accounts.use_cases import Kit
     from service.kernel.actor import Actor
 
@@ -27,7 +28,7 @@ LINK_LIFETIME = timedelta(hours=24)
 
 
 class EmailChanges:
-    """Asking for the mail, making its token, and taking it.
+    """What leads to a link: asking for the mail, and making its token.
 
     Whether another account has the address is found out by who reads its mail, and by nobody else.
     """
@@ -36,14 +37,12 @@ class EmailChanges:
         self,
         kit: Kit,
         tokens: OneTimeTokens,
-        links: OneTimeLinks,
         desk: MailDesk,
         reauthentication: Reauthentication,
         new_secret: Callable[[], str],
     ) -> None:
         self._kit = kit
         self._tokens = tokens
-        self._links = links
         self._desk = desk
         self._reauthentication = reauthentication
         self._new_secret = new_secret
@@ -80,8 +79,20 @@ class EmailChanges:
 
         return await kit.unit_of_work.run(work)
 
+
+class EmailLinks:
+    """Making an address the account's own by a one-time token."""
+
+    def __init__(self, kit: Kit, tokens: OneTimeTokens, links: OneTimeLinks, throttle: LoginThrottle) -> None:
+        self._kit = kit
+        self._tokens = tokens
+        self._links = links
+        self._throttle = throttle
+
     async def confirm(self, actor: Actor, token: str) -> None:
         """Make the address that the token was mailed to the account's own; voids all links, since they went to the old one.
+
+        Nor are the devices known any more, since they were known for the old one.
 
         Raises:
             InvalidToken: the token was never issued, is used, or is too old.
@@ -94,6 +105,8 @@ class EmailChanges:
             email, canonical = canonical_email(spent.new_email or "")
             version = await kit.users.change_email(state, email, canonical, now)
             await self._tokens.void(state.id)
+            _, former = canonical_email(state.email)
+            await self._throttle.forget_devices(former)
             changes = {"email": Change(state.email, email), "email_verified_at": Change(state.email_verified_at, now)}
             event = UserEmailChanged(
                 subject_id=state.id, subject_version=version, changes=changes, data={"locale": state.locale}

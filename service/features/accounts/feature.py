@@ -10,7 +10,7 @@ from service.adapters.tokens import new_secret
 from service.features.accounts.administration import UserAdministration
 from service.features.accounts.controller import RegistrationController, UserAdministrationController, UserController
 from service.features.accounts.credentials_controller import CredentialsController
-from service.features.accounts.email_changes import EmailChanges
+from service.features.accounts.email_changes import EmailChanges, EmailLinks
 from service.features.accounts.invitations import UserInvitations
 from service.features.accounts.mail_repository import PiccoloMailRequests
 from service.features.accounts.mail_requests import MailDesk
@@ -62,8 +62,9 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
         "mail_desk": desk,
         "password_links": PasswordLinks(kit, tokens, links, passwords, rules, throttle),
         "password_resets": PasswordResets(kit, tokens, desk, new_secret),
-        "password_changes": PasswordChanges(kit, tokens, passwords, rules, reauthentication),
-        "email_changes": EmailChanges(kit, tokens, links, desk, reauthentication, new_secret),
+        "password_changes": PasswordChanges(kit, tokens, passwords, rules, reauthentication, throttle),
+        "email_changes": EmailChanges(kit, tokens, desk, reauthentication, new_secret),
+        "email_links": EmailLinks(kit, tokens, links, throttle),
         "email_verification": verification,
         "verification_requests": VerificationRequests(kit, desk, verification),
         "user_invitations": UserInvitations(kit, tokens, new_secret),

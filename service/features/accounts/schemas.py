@@ -116,6 +116,7 @@ class PasswordChange(Struct, forbid_unknown_fields=True):
 
     new_password: NewPassword
     current_password: Annotated[str, Meta(max_length=512, description="The account's present password.")] | None = None
+    revoke_tokens: Annotated[bool, Meta(description="Whether your personal access tokens end too; they stay otherwise.")] = False
 
 
 class EmailChange(Struct, forbid_unknown_fields=True):

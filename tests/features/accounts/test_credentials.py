@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from service.features.accounts.addresses import address_digest
 from service.features.accounts.domain import (
     EmailTaken,
     InvalidToken,
@@ -19,7 +20,7 @@ from service.features.accounts.domain import (
     PasswordRequired,
     Role,
 )
-from service.features.accounts.email_changes import EMAIL, EmailChanges
+from service.features.accounts.email_changes import EMAIL, EmailChanges, EmailLinks
 from service.features.accounts.events import EmailChangeRequested, PasswordResetRequested, UserEmailChanged, UserPasswordChanged
 from service.features.accounts.mail_requests import MailDesk
 from service.features.accounts.one_time_links import OneTimeLinks
@@ -65,18 +66,32 @@ class Scene:
         def new_secret() -> str:
             return f"secret-{next(numbers)}"
 
-        self.desk = MailDesk(kit, self.requests, FakeVault())
+        self.vault = FakeVault()
+        self.desk = MailDesk(kit, self.requests, self.vault)
         links = OneTimeLinks(self.unit_of_work, self.users, self.tokens, self.outbox, self.clock)
         self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
         throttle = self.throttling.throttle
         reauthentication = Reauthentication(self.users, PasswordChecks(self.users, self.passwords, throttle), throttle)
         self.links = PasswordLinks(kit, self.tokens, links, self.passwords, rules, throttle)
         self.resets = PasswordResets(kit, self.tokens, self.desk, new_secret)
-        self.password_changes = PasswordChanges(kit, self.tokens, self.passwords, rules, reauthentication)
-        self.email_changes = EmailChanges(kit, self.tokens, links, self.desk, reauthentication, new_secret)
+        self.password_changes = PasswordChanges(kit, self.tokens, self.passwords, rules, reauthentication, throttle)
+        self.email_changes = EmailChanges(kit, self.tokens, self.desk, reauthentication, new_secret)
+        self.email_links = EmailLinks(kit, self.tokens, links, throttle)
         self.registrations = ConcealedRegistrations(kit, self.desk, self.passwords, rules)
         self.ann = a_stored_user(self.users, "ann@example.com", "new:old", self.clock.now(), locale="de")
         self.actor = Actor("user", Trace("request-0002"), self.ann.id, UUID(int=77), email=self.ann.email, full_name="Ann")
+
+    async def knows_devices(self) -> None:
+        """Ann and Bob have each logged in from a device."""
+        for name in ("ann", "bob"):
+            address = address_digest(self.vault, f"{name}@example.com")
+            now = self.clock.now()
+            await self.throttling.devices.add(UUID(int=1), f"of {name}", address, now, now + timedelta(days=90))
+
+    @property
+    def devices(self) -> list[str]:
+        """Those that are still known."""
+        return list(self.throttling.devices.devices)
 
     @property
     def request_id(self) -> UUID:
@@ -170,6 +185,40 @@ async def test_another_password_ends_the_other_sessions_and_voids_links(scene: S
     assert UserPasswordChanged.audited
 
 
+@pytest.mark.parametrize("revoke", [False, True])
+async def test_personal_tokens_end_with_the_password_where_that_is_wished(scene: Scene, *, revoke: bool) -> None:
+    await scene.password_changes.change(scene.actor, "old", GOOD, revoke_tokens=revoke)
+    assert scene.users.tokens_revoked_at == ({scene.ann.id: scene.clock.now()} if revoke else {})
+
+
+async def test_another_password_forgets_the_devices_of_the_address_and_no_others(scene: Scene) -> None:
+    await scene.knows_devices()
+    await scene.password_changes.change(scene.actor, "old", GOOD)
+    assert scene.devices == ["of bob"]
+
+
+async def test_another_address_forgets_the_devices_of_the_old_one(scene: Scene) -> None:
+    await scene.knows_devices()
+    await scene.email_changes.request(scene.actor, NEW, "old")
+    link = await scene.email_changes.issue(scene.request_id)
+    assert link is not None
+    await scene.email_links.confirm(STRANGER, link.token)
+    assert scene.devices == ["of bob"]
+
+
+async def test_a_wrong_present_password_counts_as_a_failed_login(scene: Scene) -> None:
+    for _ in range(5):
+        with pytest.raises(PasswordRequired):
+            await scene.password_changes.change(scene.actor, "wrong", GOOD)
+    assert scene.throttling.locked
+    with pytest.raises(PasswordRequired, match="locked"):
+        await scene.password_changes.change(scene.actor, "old", GOOD)
+    now = scene.clock.now()
+    await scene.tokens.add("a token", scene.ann.id, PASSWORD, now, now + timedelta(hours=1))
+    await scene.links.confirm(STRANGER, "a token", GOOD)
+    assert not scene.throttling.locked
+
+
 @pytest.mark.parametrize(
     ("current", "new", "refusal"),
     [("wrong", GOOD, PasswordRequired), (None, GOOD, PasswordRequired), ("old", "password", Invalid)],
@@ -202,14 +251,14 @@ async def test_an_address_changes_by_the_link_that_was_mailed_there(scene: Scene
     link = await scene.email_changes.issue(scene.request_id)
     assert link == MailedLink("New@example.org", "de", "secret-1", timedelta(hours=24))
     await scene.tokens.add("a reset", scene.ann.id, PASSWORD, now, now + timedelta(hours=1))
-    await scene.email_changes.confirm(STRANGER, link.token)
+    await scene.email_links.confirm(STRANGER, link.token)
     assert scene.users.addresses == {NEW: scene.ann.id}
     changes = {"email": Change("ann@example.com", "New@example.org"), "email_verified_at": Change(None, now)}
     event = UserEmailChanged(subject_id=scene.ann.id, subject_version=2, changes=changes, data={"locale": "de"})
     assert scene.outbox.events[1:] == [event]
     assert scene.tokens.tokens == {}
     with pytest.raises(InvalidToken):
-        await scene.email_changes.confirm(STRANGER, link.token)
+        await scene.email_links.confirm(STRANGER, link.token)
 
 
 async def test_a_newer_link_replaces_the_one_before(scene: Scene) -> None:
@@ -244,7 +293,7 @@ async def test_a_taken_address_is_refused_where_its_owner_reads_it(scene: Scene)
     assert link is not None
     a_stored_user(scene.users, NEW, None, scene.clock.now())
     with pytest.raises(EmailTaken):
-        await scene.email_changes.confirm(STRANGER, link.token)
+        await scene.email_links.confirm(STRANGER, link.token)
     assert scene.unit_of_work.rolled_back == 1
 
 
