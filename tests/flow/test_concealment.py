@@ -135,6 +135,23 @@ async def test_the_login_after_it_tells_nothing_either(api: Api, known: str, pos
     assert len({tuple(sorted(problem.items() - {("request_id", problem["request_id"])})) for problem in problems}) == 1
 
 
+async def test_the_right_password_counts_like_a_wrong_one_until_the_address_is_verified(api: Api, known: str, post: Post) -> None:
+    """`known` has another password, UNKNOWN this one and a mail that nobody has read."""
+    for address in (known, UNKNOWN):
+        assert (await register(api, address, OTHER_PASSWORD)).status_code == 202
+    await post.delivered()
+    seen: list[list[tuple[Any, ...]]] = []
+    for address in (known, UNKNOWN):
+        seen.append([])
+        for _ in range(6):
+            statements = api.statements()
+            answer = await login(api, address, OTHER_PASSWORD)
+            problem = answer.json() | {"request_id": None}
+            seen[-1].append((answer.status_code, problem, answer.headers.get("retry-after"), list(statements)))
+    assert seen[0] == seen[1]
+    assert [problem["code"] for _, problem, _, _ in seen[0]] == ["login_failed"] * 5 + ["login_locked"]
+
+
 async def test_who_has_an_account_is_told_that_somebody_tried_and_keeps_the_password(
     api: Api, known: str, post: Post, connection: asyncpg.Connection[Any]
 ) -> None:

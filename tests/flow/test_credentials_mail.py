@@ -13,7 +13,7 @@ from service.app import create_app
 from service.composition import compose
 from tests.support.http import Api, made, refused, wrong_fields
 from tests.support.mailing import Post, dumped, relay_of
-from tests.support.scenes import PASSWORD, a_user
+from tests.support.scenes import PASSWORD, a_personal_token, a_user
 from tests.support.smtp import text_of, token_in
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ async def ann(api: Api, post: Post) -> Api:
 
 async def login(api: Api, email: str, password: str = PASSWORD) -> Any:
     return await api.post("/auth/login", {"email": email, "password": password})
+
+
+async def audited(connection: asyncpg.Connection[Any], action: str, person: Api) -> list[tuple[str, str | None]]:
+    """How it went and who did it, of what the audit keeps of this being done to a person."""
+    rows = await connection.fetch(
+        "SELECT outcome, actor_id::text FROM audit_events WHERE action = $1 AND target_id = $2::uuid", action, person.user["id"]
+    )
+    return [tuple(row) for row in rows]
 
 
 async def ok(api: Api, path: str, body: dict[str, Any]) -> None:
@@ -138,9 +146,15 @@ async def test_another_password_ends_the_other_sessions_and_no_link_works_any_mo
     refused(await api.post("/auth/password-reset/confirm", confirmation), 400, "invalid_token")
     refused(await api.post("/auth/verify-email", {"token": tokens["/auth/verify-email/resend"]}), 400, "invalid_token")
     refused(await api.post("/auth/email-change/confirm", {"token": tokens["email"]}), 400, "invalid_token")
-    row = await connection.fetchrow("SELECT * FROM audit_events WHERE action = 'user.password_changed'")
-    assert row is not None
-    assert (row["outcome"], str(row["actor_id"]), str(row["target_id"])) == ("success", ann.user["id"], ann.user["id"])
+    assert await audited(connection, "user.password_changed", ann) == [("success", ann.user["id"])]
+
+
+@pytest.mark.parametrize(("wish", "status"), [({"revoke_tokens": True}, 401), ({"revoke_tokens": False}, 200), ({}, 200)])
+async def test_personal_tokens_end_with_the_password_where_that_is_wished(ann: Api, wish: dict[str, bool], status: int) -> None:
+    script = await a_personal_token(ann, "projects:read")
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD, **wish}
+    assert (await ann.post("/auth/password-change", change)).status_code == 204
+    assert (await script.get("/projects")).status_code == status
 
 
 @pytest.mark.parametrize("current", [{"current_password": "another"}, {}, {"current_password": None}])
@@ -182,7 +196,7 @@ async def test_an_address_changes_once_its_owner_opens_the_link_and_the_old_one_
     refused(await api.post("/auth/email-change/confirm", {"token": token_in(mail)}), 400, "invalid_token")
     changes = await connection.fetchval("SELECT changes->'email' FROM events WHERE type = 'user.email_changed'")
     assert changes == f'{{"new": "{NEW_EMAIL}", "old": "{old}"}}'
-    assert await connection.fetchval("SELECT count(*) FROM audit_events WHERE action = 'user.email_changed'") >= 1
+    assert await audited(connection, "user.email_changed", ann) == [("success", None)]
     made(await api.post("/auth/register", {"email": old, "password": PASSWORD}))
 
 

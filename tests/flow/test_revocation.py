@@ -70,11 +70,17 @@ class Scene:
         )  # fmt: skip
         made(await self.here.post("/auth/password-reset/confirm", {"token": secret, "new_password": PASSWORD}))
 
+    async def change_the_password(self, _person: Api) -> None:
+        """For the same one, by the session of another device."""
+        other, _ = await self.log_in()
+        change = {"current_password": PASSWORD, "new_password": PASSWORD}
+        assert (await other.post("/auth/password-change", change)).status_code == 204
+
     async def activate(self) -> None:
         made(await self.admin.post(f"/users/{self.user['id']}/activate"))
 
 
-ENDS = [Scene.log_out, Scene.revoke, Scene.log_out_everywhere, Scene.deactivate, Scene.reset]
+ENDS = [Scene.log_out, Scene.revoke, Scene.log_out_everywhere, Scene.deactivate, Scene.reset, Scene.change_the_password]
 # The small number is of every run, the large one of `just accept`.
 ROUNDS = [3, pytest.param(100, marks=pytest.mark.slow)]
 

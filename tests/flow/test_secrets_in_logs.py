@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PASSWORD, WRONG, NEW = "Correct-horse-7-battery", "Wrong-horse-8-battery", "Newer-horse-9-battery"
+PASSWORD, WRONG = "Correct-horse-7-battery", "Wrong-horse-8-battery"
+NEW, NEWER = "Newer-horse-9-battery", "Newest-horse-5-battery"
 ANN, BOB = "ann-in-no-log@example.com", "bob-in-no-log@example.com"
 BREAK = """
 CREATE FUNCTION break_login() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken on purpose'; END $$;
@@ -50,7 +51,7 @@ class Run:
         self.api = api
         self.folder = folder
         self.connection = connection
-        self.secrets: set[str] = {PASSWORD, WRONG, NEW}
+        self.secrets: set[str] = {PASSWORD, WRONG, NEW, NEWER}
 
     def mails(self) -> dict[str, Path]:
         """The mails that were written, by their subject and address."""
@@ -60,10 +61,10 @@ class Run:
             found[f"{mail['To']}: {mail['Subject']}"] = path
         return found
 
-    def mailed_token(self, address: str) -> str:
-        """That of the only mail to somebody."""
-        until(lambda: any(name.startswith(address) for name in self.mails()))
-        (path,) = [path for name, path in self.mails().items() if name.startswith(address)]
+    def mailed_token(self, address: str, subject: str = "") -> str:
+        """That of the only mail to somebody, of this subject."""
+        until(lambda: any(name.startswith(f"{address}: {subject}") for name in self.mails()))
+        (path,) = [path for name, path in self.mails().items() if name.startswith(f"{address}: {subject}")]
         token = token_in(message_from_bytes(path.read_bytes(), EmailMessage, policy=SMTPUTF8))
         self.secrets.add(token)
         return token
@@ -75,7 +76,7 @@ class Run:
         return tokens
 
     async def play(self) -> None:
-        """Register, verify, log in, go on, be copied, log out; be invited; and meet a fault."""
+        """Register, verify, log in, go on, be copied, log out; be invited; forget and change a password; and meet a fault."""
         account = {"email": ANN, "password": PASSWORD}
         ann = made(await self.api.post("/auth/register", account))
         refused(await self.api.post("/auth/login", account | {"password": WRONG}), 401, "login_failed")
@@ -88,6 +89,7 @@ class Run:
         refused(await self.api.post("/auth/refresh", {"refresh_token": first["refresh_token"]}), 401, "token_reused")
         refused(await self.api.as_user(first["access_token"], ann).get("/users/me"), 401, "session_ended")
         await self.invite(ann, account)
+        await self.forget()
         async with broken_logins(self.connection):
             refused(await self.api.post("/auth/login", account), 500, "internal_error")
 
@@ -102,6 +104,17 @@ class Run:
         await self.tokens("/auth/login", {"email": BOB, "password": NEW})
         refused(await admin.post("/auth/logout-all", {"password": WRONG}), 403, "password_required")
         assert (await admin.post("/auth/logout")).status_code == 204
+
+    async def forget(self) -> None:
+        """A password that is forgotten, and another one in place of what was set by the link."""
+        made(await self.api.post("/auth/password-reset", {"email": BOB}))
+        confirmation = {"token": self.mailed_token(BOB, "Set a new password"), "new_password": NEWER}
+        made(await self.api.post("/auth/password-reset/confirm", confirmation))
+        bob = self.api.as_user((await self.tokens("/auth/login", {"email": BOB, "password": NEWER}))["access_token"], {})
+        change = {"current_password": WRONG, "new_password": NEW}
+        refused(await bob.post("/auth/password-change", change), 403, "password_required")
+        changed = await bob.post("/auth/password-change", change | {"current_password": NEWER})
+        assert changed.status_code == 204
 
 
 def of_the_machine(url: str, key_file: Path) -> set[str]:
@@ -126,10 +139,10 @@ async def test_what_a_server_prints_holds_no_secret_and_mails_are_for_its_accoun
     assert {"mail_written", "fault"} <= {line["event"] for line in lines}
     assert "broken on purpose" in log
     secrets = run.secrets | of_the_machine(worker_database, key_file)
-    assert len(secrets) >= 16
+    assert len(secrets) >= 20
     # Nor is the half of one there.
     assert not [secret for secret in secrets if secret[len(secret) // 2 :] in log]
     for word in ("token=", "/verify-email?", "/reset-password?", ANN, BOB, "Bearer ey"):
         assert word not in log
     assert [oct(path.stat().st_mode & 0o777) for path in run.mails().values()] == ["0o600"] * len(run.mails())
-    assert len(run.mails()) >= 2
+    assert len(run.mails()) >= 3

@@ -139,6 +139,18 @@ async def test_a_mailed_link_lets_the_owner_in_and_forgets_devices(api: Api, con
     assert tokens["device_token"] != device_token
 
 
+async def test_another_password_forgets_devices_and_its_wrong_tries_lock(api: Api) -> None:
+    person = await a_user(api)
+    device_token = made(await log_in(api, person.user["email"]))["device_token"]
+    change = {"current_password": PASSWORD, "new_password": "Another-horse-8"}
+    assert (await person.post("/auth/password-change", change)).status_code == 204
+    tokens = made(await log_in(api, person.user["email"], "Another-horse-8", device_token=device_token))
+    assert tokens["device_token"] != device_token
+    for _ in range(5):
+        refused(await person.post("/auth/password-change", change), 403, "password_required")
+    refused(await log_in(api, person.user["email"], "Another-horse-8"), 401, "login_locked")
+
+
 async def test_an_admin_unlocks(api: Api, connection: asyncpg.Connection[Any]) -> None:
     admin, person = await an_admin(api, connection), await a_user(api)
     path = f"/users/{person.user['id']}/unlock"
