@@ -146,11 +146,15 @@ class PasswordLinks:
 
         async def password_set(spent: Spent) -> None:
             state, now = spent.account, spent.now
-            # Also what somebody left who registered the address and never proved it: nothing of that opens the account now.
+            # Also what somebody left who registered the address and never proved it: nothing of that opens the account now, or
+            # keeps its owner out.
             await self._tokens.void(state.id)
             await kit.users.end_sessions(state.id, now)
             await kit.users.revoke_tokens(state.id, now)
             changes = {"password_hash": hashed, "email_verified_at": state.email_verified_at or now}
+            if state.email_verified_at is None:
+                await kit.users.drop_second_factor(state.id)
+                changes["mfa_enabled"] = False
             await apply_changes(kit, actor, state, changes, PasswordSet)
             _, canonical = canonical_email(state.email)
             await self._throttle.lift(canonical)

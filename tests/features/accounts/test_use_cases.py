@@ -175,6 +175,21 @@ async def test_an_address_stays_verified_since_the_first_time(scene: Scene) -> N
     assert scene.outbox.events[0].changes == {}
 
 
+async def test_a_second_factor_of_who_never_proved_the_address_keeps_its_owner_out_no_longer(scene: Scene) -> None:
+    user = scene.ann(mfa_enabled=True)
+    await scene.links.confirm(STRANGER, await scene.a_link(user), GOOD)
+    assert scene.users.factors_dropped == [user.id]
+    assert not scene.only_user.mfa_enabled
+    assert scene.outbox.events[0].changes["mfa_enabled"] == Change(old=True, new=False)
+
+
+async def test_a_second_factor_outlives_the_reset_of_a_verified_address(scene: Scene) -> None:
+    user = scene.ann(mfa_enabled=True, email_verified_at=scene.clock.now())
+    await scene.links.confirm(STRANGER, await scene.a_link(user), GOOD)
+    assert scene.users.factors_dropped == []
+    assert scene.only_user.mfa_enabled
+
+
 async def test_a_link_works_once_and_voids_all_others(scene: Scene) -> None:
     user = scene.ann()
     now = scene.clock.now()

@@ -308,7 +308,7 @@ async def test_an_address_that_must_be_verified_is_asked_for_after_the_right_pas
     assert not scene.sessions.sessions
     assert [entry.reason for entry in scene.outbox.entries] == [refusal.code, "login_failed"]
     scene.users.users[scene.user.id] = replace(scene.user, email_verified_at=scene.clock.now())
-    assert (await logins.login(STRANGER, "ann@example.com", PASSWORD)).access_token
+    assert isinstance(await logins.login(STRANGER, "ann@example.com", PASSWORD), Tokens)
 
 
 async def test_tries_count_after_the_right_password_only_where_that_is_concealed(scene: Scene) -> None:
