@@ -9,7 +9,7 @@ from msgspec import structs
 from service.features.projects.domain import ProjectState
 from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
 from service.features.tasks.bulk_ports import BulkTasks
-from service.features.tasks.domain import ProjectRef, TaskState
+from service.features.tasks.domain import OPEN, ProjectRef, TaskState
 from service.features.tasks.ports import Insider
 from tests.support.fakes import stamped
 
@@ -54,6 +54,14 @@ class FakeBulkTasks(BulkTasks):
         found = {id_: self._tasks.project_of(id_) for id_ in sorted(set(task_ids) & self._alive())}
         self._locked |= {id_ for id_, project_id in found.items() if project_id in project_ids}
         return [(project_id, self._tasks.rows[id_]) for id_, project_id in found.items() if id_ in self._locked]
+
+    async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
+        """See bulk_ports.BulkTasks."""
+        assert project_id in self._projects.locked, "the project is locked before the tasks"
+        rows = [self._tasks.rows[id_] for id_ in sorted(self._alive()) if self._tasks.project_of(id_) == project_id]
+        found = [row for row in rows if row.assignee_id == user_id and row.status in OPEN]
+        self._locked |= {row.id for row in found}
+        return found
 
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """See bulk_ports.BulkTasks."""

@@ -31,6 +31,10 @@ class BulkTasks(Protocol):
         """Those of the tasks that are in the projects and not deleted, locked, each after the id of its project."""
         ...
 
+    async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
+        """The tasks of the project that the person should still finish, locked."""
+        ...
+
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """Store new values of locked tasks: for every row those in `shared`, status and completion by the row's own changes."""
         ...

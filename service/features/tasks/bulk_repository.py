@@ -50,6 +50,10 @@ class PiccoloBulkTasks(BulkTasks):
         rows = await self._database.fetch(bulk_statements.LOCK, list(task_ids), list(project_ids))
         return [(project_id, state_of(state)) for project_id, *state in rows]
 
+    async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
+        """See bulk_ports.BulkTasks."""
+        return [state_of(row) for row in await self._database.fetch(bulk_statements.LOCK_OPEN_OF, project_id, user_id)]
+
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """See bulk_ports.BulkTasks."""
         own = [_own(row) for row in rows]

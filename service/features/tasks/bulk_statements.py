@@ -42,6 +42,15 @@ LOCK = Statement(
     )
 )
 
+LOCK_OPEN_OF = Statement(
+    lambda: QueryString(
+        f"SELECT {STATE_COLUMNS} FROM tasks WHERE project_id = {{}} AND assignee_id = {{}} "
+        "AND status IN ('todo', 'in_progress') AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+        Param(1),
+        Param(2),
+    )
+)
+
 # What every changed row gets alike, each after a flag that says whether it is given.
 SHARED = ("title", "description", "priority", "due_date", "assignee_id")
 

@@ -12,6 +12,7 @@ from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
 from service.features.tasks.filter_controller import FilterController
 from service.features.tasks.repository import PiccoloTasks
+from service.features.tasks.unassigning import Unassigning
 from service.features.tasks.use_cases import TaskWrites
 from service.wiring import Feature
 
@@ -31,6 +32,7 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
         "task_writes": TaskWrites(ports.database, tasks, projects, ports.outbox, ports.clock, ports.ids),
         "bulk_writes": BulkWrites(ports.database, bulk_tasks, ports.outbox, ports.clock, ports.ids),
         "bulk_updates": BulkUpdates(ports.database, bulk_tasks, ports.outbox, ports.clock),
+        "unassigning": Unassigning(bulk_tasks, ports.outbox, ports.clock),
     }
 
 
