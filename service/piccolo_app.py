@@ -14,6 +14,7 @@ from service.features.accounts.tables import (
     OneTimeTokenRow,
     UserRow,
 )
+from service.features.members.tables import InvitationRow
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
@@ -40,6 +41,7 @@ TABLES = [
     PersonalTokenRow,
     ProjectRow,
     MembershipRow,
+    InvitationRow,
     TaskRow,
 ]
 

@@ -1,6 +1,7 @@
 """The features, lower ones first: a feature may build on those before it."""
 
 from service.features.accounts.feature import FEATURE as ACCOUNTS
+from service.features.members.feature import FEATURE as MEMBERS
 from service.features.notifications.feature import FEATURE as NOTIFICATIONS
 from service.features.operations.feature import FEATURE as OPERATIONS
 from service.features.personal_tokens.feature import FEATURE as PERSONAL_TOKENS
@@ -10,3 +11,4 @@ from service.features.sessions.feature import FEATURE as SESSIONS
 from service.features.tasks.feature import FEATURE as TASKS
 
 FEATURES = (OPERATIONS, ACCOUNTS, SECOND_FACTORS, PERSONAL_TOKENS, SESSIONS, PROJECTS, TASKS, NOTIFICATIONS)
+FEATURES = (OPERATIONS, ACCOUNTS, PERSONAL_TOKENS, SESSIONS, PROJECTS, TASKS, MEMBERS, NOTIFICATIONS)

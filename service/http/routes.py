@@ -43,6 +43,7 @@ class Policy(StrEnum):
     ADMIN = "instance admins"
     VISIBLE = "who may see the object"
     SELF = "the person it is about, and instance admins"
+    INVITED = "the person who is invited"
     VIEWER = "viewers of the project and above"
     MEMBER = "members of the project and above"
     MAINTAINER = "maintainers of the project and above"

@@ -13,14 +13,16 @@ from service.features.accounts.events import (
     UserRegistered,
     VerificationRequested,
 )
+from service.features.members.events import InvitationCreated
 from service.features.notifications.letters import Letters
-from service.features.notifications.ports import LinkTokens, MailRequests, Registrations
+from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, Registrations
 from service.features.notifications.subscribers import (
     EmailChangedMails,
     EmailChangeMails,
     InvitationMails,
     LinkMails,
     OnRequest,
+    ProjectInvitationMails,
     RegistrationAttemptMails,
     ResetMails,
     VerificationMails,
@@ -69,6 +71,13 @@ def email_changed_mails(ports: Ports, _provided: Provided) -> EmailChangedMails:
     return EmailChangedMails(Letters(ports.settings.base_url), ports.mailer)
 
 
+def project_invitation_mails(ports: Ports, provided: Provided) -> ProjectInvitationMails:
+    """The subscriber of that name."""
+    tokens = provided["invitation_writes", InvitationTokens]  # type: ignore[type-abstract]
+    base_url = ports.settings.base_url
+    return ProjectInvitationMails(tokens, Letters(base_url), ports.mailer, base_url)
+
+
 FEATURE = Feature(
     "notifications",
     (),
@@ -83,5 +92,6 @@ FEATURE = Feature(
         "email_change_mails": Subscription((EmailChangeRequested,), requested_links(EmailChangeMails, "email_changes")),
         "registration_attempt_mails": Subscription((RegistrationRequested,), registration_attempt_mails),
         "email_changed_mails": Subscription((UserEmailChanged,), email_changed_mails),
+        "project_invitation_mails": Subscription((InvitationCreated,), project_invitation_mails),
     },
 )

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.features.accounts.domain import MailedLink, MailedNotice
+    from service.features.members.invitation_domain import InvitationLink
 
 
 @runtime_checkable
@@ -34,4 +35,13 @@ class Registrations(Protocol):
 
     async def settle(self, request_id: UUID, http_request_id: str) -> MailedNotice | None:
         """Make the account; where there is one, whom to tell."""
+        ...
+
+
+@runtime_checkable
+class InvitationTokens(Protocol):
+    """Makes the tokens of invitations to projects."""
+
+    async def issue(self, invitation_id: UUID) -> InvitationLink | None:
+        """A new token in place of an earlier one, None for an invitation that is over."""
         ...

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from service.features.notifications.letters import Letters
-    from service.features.notifications.ports import LinkTokens, MailRequests, Registrations
+    from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, Registrations
     from service.kernel.events import PublishedEvent
     from service.kernel.mail import Mailer
 
@@ -130,3 +130,30 @@ class OnRequest:
         """
         await self._handler(event)
         await self._requests.forget(event.subject_id)
+
+
+class ProjectInvitationMails:
+    """Sends the link by which somebody accepts an invitation to a project; of that it tells the key, since anyone names one."""
+
+    def __init__(self, tokens: InvitationTokens, letters: Letters, mailer: Mailer, base_url: str) -> None:
+        self._tokens = tokens
+        self._letters = letters
+        self._mailer = mailer
+        self._base_url = base_url
+
+    async def __call__(self, event: PublishedEvent) -> None:
+        """Send the address that the invitation is for its link, unless it is over meanwhile.
+
+        Raises:
+            Unavailable: the mail, or the database, doesn't work just now.
+        """
+        link = await self._tokens.issue(event.subject_id)
+        if link is None:
+            return
+        address = f"{self._base_url}/accept-invitation?token={link.token}"
+        until = f"{link.expires_at:%Y-%m-%d %H:%M} UTC"
+        await self._mailer.send(
+            self._letters.write(
+                "project-invitation", link.locale, link.email, link=address, until=until, project_key=link.project_key
+            )
+        )

@@ -34,6 +34,7 @@ class ProjectDeleted(Event, frozen=True):
 
 
 class MemberAdded(Event, frozen=True):
-    """A person was given a role in a project; `data` says who and which."""
+    """A person was given a role in a project; the subject is the membership, `data` says whose and which."""
 
-    type = "project.member_added"
+    type = "member.added"
+    audited = True

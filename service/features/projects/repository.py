@@ -117,7 +117,10 @@ ADD = Statement(
 )
 
 ADD_MEMBER = Statement(
-    lambda: MembershipRow.insert(MembershipRow(id=Param(1), project=Param(2), user=Param(3), role=Param(4), created_at=Param(5)))
+    lambda: QueryString(
+        "INSERT INTO memberships (id, project_id, user_id, role, created_at, version) VALUES ({}, {}, {}, {}, {}, 1)",
+        *(Param(number) for number in range(1, 6)),
+    )
 )
 
 _COLUMNS = ("name", "description", "require_if_match", "archived_at", "deleted_at")

@@ -34,3 +34,5 @@ class MembershipRow(Table, tablename="memberships", db=ENGINE):
     user = ForeignKey(UserRow, db_column_name="user_id", on_delete=OnDelete.restrict, null=False, default=None)
     role = Text(default=None)
     created_at = Timestamptz(default=None)
+    # How often the role changed, and one.
+    version = Integer(default=1)

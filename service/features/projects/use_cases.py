@@ -53,12 +53,13 @@ class ProjectWrites:
             now = self._clock.now()
             project_id = self._ids.new()
             taken = await self._add(project_id, name, key, description)
-            await self._projects.add_member(self._ids.new(), project_id, actor.id, ProjectRole.OWNER, now)
+            membership_id = self._ids.new()
+            await self._projects.add_member(membership_id, project_id, actor.id, ProjectRole.OWNER, now)
             created = ProjectCreated(
                 subject_id=project_id, subject_key=taken, subject_version=1, project_id=project_id, data={"name": name}
             )
             owner = {"user_id": str(actor.id), "role": ProjectRole.OWNER}
-            joined = MemberAdded(subject_id=project_id, subject_key=taken, subject_version=1, project_id=project_id, data=owner)
+            joined = MemberAdded(subject_id=membership_id, subject_version=1, project_id=project_id, data=owner)
             await self._outbox.publish(actor, created, joined)
             return await self._projects.find(actor, str(project_id))
 

@@ -11,6 +11,7 @@ BOB = "0199e4c2-9b02-7d11-8e44-1c2d3e4f5a6b"
 PROJECT = "0199e4c3-1f2e-7a90-b3c4-5d6e7f8091a2"
 TASK = "0199e4c3-77aa-7b21-a5d6-c7e8f9012345"
 MORNING = "2026-05-04T09:30:00Z"
+INVITATION = "0199e4c4-2b3c-7d4e-8f50-61728394a5b6"
 JWT = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk5ZTRjMiJ9.c2lnbmF0dXJl"
 
 # By the field's name, or by `Struct.field` where a name means different things.
@@ -51,6 +52,12 @@ VALUES: dict[str, Any] = {
     "Health.status": "ok",
     "id": ANN,
     "instance": "/api/v1/tasks",
+    "Invitation.email": "bob@example.com",
+    "Invitation.expires_at": "2026-05-18T09:30:00Z",
+    "Invitation.id": INVITATION,
+    "Invitation.role": "member",
+    "InvitationCreate.email": "bob@example.com",
+    "InvitationCreate.role": "member",
     "ip": "203.0.113.7",
     "is_active": True,
     "key": "WEB-12",
@@ -62,6 +69,7 @@ VALUES: dict[str, Any] = {
     "last_used_at": "2026-05-04T10:02:11Z",
     "LiveSession.id": "0199e4c2-a0b1-7c2d-8e3f-405162738495",
     "locale": "en",
+    "MemberRole.role": "maintainer",
     "message": "If this address waits to be verified, a mail is on its way; its link replaces earlier ones.",
     "mfa_required": True,
     "mfa_token": "q3Zt8VwYc1LkR0sXn7PdHb2Mf6GjUe9AoTi4Kx5BvNs",
@@ -109,6 +117,10 @@ VALUES: dict[str, Any] = {
     "ProjectRef.id": PROJECT,
     "ProjectRef.key": "WEB",
     "purge_at": None,
+    "ProjectMember.id": BOB,
+    "ProjectMember.email": "bob@example.com",
+    "ProjectMember.full_name": "Bob Ray",
+    "ProjectMember.role": "member",
     "PublicKey.crv": "Ed25519",
     "PublicKey.kty": "OKP",
     "PublicKey.alg": "EdDSA",
@@ -124,6 +136,7 @@ VALUES: dict[str, Any] = {
     "role": "user",
     "scopes": ["tasks:read"],
     "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+    "since": MORNING,
     "skipped_count": 0,
     "status": "in_progress",
     "Task.id": TASK,
@@ -135,6 +148,7 @@ VALUES: dict[str, Any] = {
     "TaskRef.key": "WEB-11",
     "TaskRef.title": "Release 1.4",
     "timezone": "Europe/Berlin",
+    "Transfer.user_id": BOB,
     "title": "Write the release notes",
     "token": "wl_ot_3HnQ8dKc5Vx0RtYw7ZpLb2Ga",
     "token_type": "bearer",
@@ -194,6 +208,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 # What stands in a path, by the parameter's name: what it is, and an example.
 PATHS: dict[str, tuple[str, str]] = {
     "code": ("The code of a problem.", "project_archived"),
+    "invitation": ("The invitation's id.", INVITATION),
     "personal_token": ("The token's id.", "0199e4c2-b1c2-7d3e-8f40-5162738495a6"),
     "project": ("The project's id or key.", "WEB"),
     "session": ("The session's id.", "0199e4c2-a0b1-7c2d-8e3f-405162738495"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -134,7 +135,7 @@ async def test_a_patch_to_what_is_there_already_changes_nothing(
     response = await ann.patch("/projects/WEB", body)
     assert made(response) == web
     assert "x-change-cursor" not in response.headers
-    assert len(await the_events(connection, web["id"])) == 2
+    assert len(await the_events(connection, web["id"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -242,9 +243,10 @@ async def test_every_write_tells_of_itself_in_its_own_transaction(
         ("DELETE", "", None),
     ):
         requests.append((await ann.call(method, f"/projects/WEB{action}", body)).headers["x-request-id"])
-    created, joined, *changed = events = await the_events(connection, web["id"])
+    created, *changed = events = await the_events(connection, web["id"])
+    (joined,) = await connection.fetch("SELECT * FROM events WHERE type = 'member.added'")
     assert (created["type"], created["data"], created["changes"]) == ("project.created", {"name": "Web Site"}, {})
-    assert (joined["type"], joined["data"]) == ("project.member_added", {"user_id": ann.user["id"], "role": "owner"})
+    assert json.loads(joined["data"]) == {"user_id": ann.user["id"], "role": "owner"}
     now = instant(clock)
     assert [(event["type"], event["subject_version"], event["changes"]) for event in changed] == [
         ("project.updated", 2, {"name": {"old": "Web Site", "new": "New"}}),

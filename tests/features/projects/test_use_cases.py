@@ -73,14 +73,14 @@ async def test_whoever_creates_a_project_owns_it(house: House) -> None:
 
 async def test_creating_tells_of_the_project_and_of_its_owner(house: House) -> None:
     project = await house.writes.create(OUTSIDER, "Web Site", "WEB", None)
-    assert house.outbox.types == ["project.created", "project.member_added"]
+    assert house.outbox.types == ["project.created", "member.added"]
     created, joined = house.outbox.events
     assert created.data == {"name": "Web Site"}
     assert joined.data == {"user_id": str(OUTSIDER.id), "role": "owner"}
+    assert (created.subject_id, created.subject_key, created.subject_type) == (project.id, "WEB", "project")
+    assert (joined.subject_id not in {project.id, OUTSIDER.id}, joined.subject_type, joined.audited) == (True, "member", True)
     for event in (created, joined):
-        assert (event.subject_id, event.subject_key, event.subject_version) == (project.id, "WEB", 1)
-        assert event.project_id == project.id
-        assert event.subject_type == "project"
+        assert (event.subject_version, event.project_id) == (1, project.id)
 
 
 async def test_a_key_that_was_asked_for_and_is_taken_is_refused(house: House) -> None:
