@@ -10,14 +10,17 @@ from msgspec.structs import replace
 
 from service.features.accounts.domain import MailedLink, MailedNotice
 from service.features.accounts.events import UserEmailChanged, UserInvited, UserRegistered
+from service.features.members.events import InvitationCreated
+from service.features.members.invitation_domain import InvitationLink
 from service.features.notifications.letters import Letters
-from service.features.notifications.ports import LinkTokens, MailRequests, Registrations
+from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, Registrations
 from service.features.notifications.subscribers import (
     EmailChangedMails,
     EmailChangeMails,
     InvitationMails,
     LinkMails,
     OnRequest,
+    ProjectInvitationMails,
     RegistrationAttemptMails,
     ResetMails,
     VerificationMails,
@@ -182,3 +185,29 @@ async def test_the_old_address_is_told_of_a_change_but_not_the_new_one(mailer: F
     (mail,) = mailer.mails
     assert (mail.to, mail.kind) == ("old@example.com", "email-changed")
     assert "new@example.com" not in mail.text + mail.html
+
+
+class FakeInvitationTokens(InvitationTokens):
+    """Links of invitations that are open."""
+
+    def __init__(self) -> None:
+        self.open: dict[UUID, InvitationLink] = {}
+
+    async def issue(self, invitation_id: UUID) -> InvitationLink | None:
+        return self.open.get(invitation_id)
+
+
+async def test_whom_a_project_invites_gets_a_link_as_long_as_the_invitation_is_open(mailer: FakeMailer) -> None:
+    tokens = FakeInvitationTokens()
+    tokens.open[ANN] = InvitationLink("ann@example.com", "en", "WEB", "a-token", SOME_DAY)
+    told = replace(REGISTERED, type=InvitationCreated.type, subject_type="invitation")
+    mails = ProjectInvitationMails(tokens, Letters("https://track.example.org"), mailer, "https://track.example.org")
+    await mails(told)
+    (mail,) = mailer.mails
+    assert (mail.to, mail.kind, mail.subject) == ("ann@example.com", "project-invitation", "An invitation to the project WEB")
+    for form in (mail.text, mail.html):
+        assert "https://track.example.org/accept-invitation?token=a-token" in form
+        assert "until 2026-03-01 12:00 UTC" in form
+    tokens.open.clear()
+    await mails(told)
+    assert mailer.mails == [mail]
