@@ -32,7 +32,7 @@ _M = MembershipRow
 def _select() -> Select[Any]:
     return _M.select(
         _M.user.id, _M.user.full_name, _M.user.email, _M.user.is_active, _M.role, _M.created_at, _M.version
-    )  # fmt: skip
+    ).where(_M.user.deleted_at.is_null())  # fmt: skip
 
 
 LIST = ListStatements(
@@ -43,7 +43,7 @@ LIST = ListStatements(
         "email": Key(_M.user.email, str),
     },
     _M.id,
-    counted=lambda: _M.select(_M.id),
+    counted=lambda: _M.select(_M.id).where(_M.user.deleted_at.is_null()),
 )
 
 LOCK_PEOPLE = Statement(
@@ -56,7 +56,7 @@ LOCK_PEOPLE = Statement(
 
 LOCK = Statement(
     lambda: QueryString(
-        "SELECT m.id, m.user_id, u.full_name, u.email, u.is_active, m.role, m.created_at, m.version "
+        "SELECT m.id, m.user_id, u.full_name, u.email, u.is_active AND u.deleted_at IS NULL, m.role, m.created_at, m.version "
         "FROM memberships m JOIN users u ON u.id = m.user_id "
         "WHERE m.project_id = {} AND (m.user_id = ANY({}::uuid[]) OR m.role = 'owner') ORDER BY m.user_id FOR UPDATE OF m",
         Param(1),

@@ -72,6 +72,14 @@ async def test_members_are_sorted_and_paged(ann: Api, bob: Api, sort: str, names
     assert wrong_fields(problem) == {"/sort": "not_allowed"}
 
 
+async def test_a_deleted_account_is_no_member_to_see_and_no_heir(ann: Api, bob: Api, connection: asyncpg.Connection[Any]) -> None:
+    await connection.execute("UPDATE users SET deleted_at = now() WHERE id = $1::uuid", bob.user["id"])
+    page = made(await ann.get("/projects/WEB/members"))
+    assert ([member["id"] for member in page["items"]], page["total"]) == ([ann.user["id"]], 1)
+    problem = refused(await ann.post("/projects/WEB/transfer", {"user_id": bob.user["id"]}), 422, "validation_failed")
+    assert wrong_fields(problem) == {"/user_id": "inactive"}
+
+
 async def test_a_role_holds_from_the_next_request_on(ann: Api, bob: Api) -> None:
     refused(await bob.patch("/projects/WEB", {"name": "Mine"}), 403, "insufficient_role")
     member = made(await ann.call("PUT", f"/projects/WEB/members/{bob.user['id']}", {"role": "maintainer"}))
