@@ -99,6 +99,8 @@ async def test_a_token_in_other_hands_is_refused_and_stays_good(
     for token in ("x", "é" * 200, "../../etc/passwd", "' OR 1=1 --", "\x00"):
         refused(await eve.post("/invitations/accept", {"token": token}), 400, "invalid_token")
     refused(await eve.post("/invitations/accept", {"token": ""}), 422, "validation_failed")
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/accept")):
+        refused(await eve.call(method, f"/invitations/no-id{path}"), 404, "invitation_not_found")
     assert made(await bob.post("/invitations/accept", {"token": "mailed"}))["my_role"] == "member"
 
 
