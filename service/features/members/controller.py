@@ -16,6 +16,7 @@ from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, post, put
 from service.kernel.actor import Scope
+from service.kernel.errors import PreconditionRequired
 from service.wiring import Injected
 
 SORT_KEYS = ("since", "full_name", "email")
@@ -39,6 +40,8 @@ class MemberController(Controller):
         "/members/{user:str}",
         Access(Policy.MAINTAINER, Scope.PROJECTS_WRITE),
         raises=(ProjectNotFound, MemberNotFound, InsufficientRole, ProjectArchived, OwnerMustTransfer),
+        validate_only=True,
+        if_match=True,
     )
     async def set_member(
         self,
@@ -52,27 +55,31 @@ class MemberController(Controller):
 
         Maintainers decide about viewers and members, the owner about maintainers too.
         """
-        return await member_writes.set_role(request.actor, project, user, ProjectRole(data.role))
+        return await member_writes.set_role(request.actor, project, user, ProjectRole(data.role), request.precondition)
 
     @delete(
         "/members/{user:str}",
         Access(Policy.VISIBLE, Scope.PROJECTS_WRITE),
         raises=(ProjectNotFound, MemberNotFound, InsufficientRole, ProjectArchived, OwnerMustTransfer),
+        validate_only=True,
+        if_match=True,
     )
     async def remove_member(
         self, request: ApiRequest, project: FromPath[str], user: FromPath[str], member_writes: Injected[MemberWrites]
     ) -> None:
         """Leave a project, or remove a member; the person's open tasks are then assigned to nobody."""
-        await member_writes.remove(request.actor, project, user)
+        await member_writes.remove(request.actor, project, user, request.precondition)
 
     @post(
         "/transfer",
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
-        raises=(ProjectNotFound, InsufficientRole, ProjectArchived),
+        raises=(ProjectNotFound, InsufficientRole, ProjectArchived, PreconditionRequired),
         status_code=200,
+        validate_only=True,
+        if_match=True,
     )
     async def transfer_project(
         self, request: ApiRequest, project: FromPath[str], data: JSONBody[Transfer], member_writes: Injected[MemberWrites]
     ) -> ProjectResponse:
         """Make another member the owner; you become a maintainer."""
-        return await member_writes.transfer(request.actor, project, data.user_id)
+        return await member_writes.transfer(request.actor, project, data.user_id, request.precondition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -49,6 +50,13 @@ class Seat(Struct, frozen=True):
 
     id: UUID
     member: ProjectMember
+    # A role is set as a whole: there is nothing to merge.
+    field_versions: Mapping[str, int] = {}
+
+    @property
+    def version(self) -> int:
+        """Of the membership as its readers see it."""
+        return self.member.version
 
 
 class Person(Struct, frozen=True):

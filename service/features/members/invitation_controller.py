@@ -83,12 +83,13 @@ class InvitationController(Controller):
         "/invitations/{invitation:str}",
         Access(Policy.VISIBLE, Scope.PROJECTS_WRITE),
         raises=(InvitationNotFound, ProjectArchived),
+        if_match=True,
     )
     async def delete_invitation(
         self, request: ApiRequest, invitation: FromPath[str], invitation_writes: Injected[InvitationWrites]
     ) -> None:
         """Decline an invitation, or take one back as a maintainer; its link works no more."""
-        await invitation_writes.withdraw(request.actor, invitation)
+        await invitation_writes.withdraw(request.actor, invitation, request.precondition)
 
     @post(
         "/invitations/accept",
@@ -106,10 +107,11 @@ class InvitationController(Controller):
         "/invitations/{invitation:str}/accept",
         Access(Policy.INVITED, Scope.PROJECTS_WRITE),
         raises=(InvitationNotFound, *TAKING),
+        if_match=True,
         status_code=200,
     )
     async def accept_invitation(
         self, request: ApiRequest, invitation: FromPath[str], invitation_writes: Injected[InvitationWrites]
     ) -> ProjectResponse:
         """Become a member by an invitation for your verified address."""
-        return await invitation_writes.accept(request.actor, invitation)
+        return await invitation_writes.accept(request.actor, invitation, request.precondition)

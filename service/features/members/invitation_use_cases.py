@@ -20,6 +20,7 @@ from service.features.members.invitation_domain import (
 )
 from service.features.members.use_cases import enter, join
 from service.features.projects.domain import ProjectNotFound, ProjectRole, TokenNarrowed, acting_role
+from service.kernel.preconditions import ANY, hold_unversioned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from service.features.projects.domain import Project, ProjectState
     from service.kernel.actor import Actor
     from service.kernel.events import Event
+    from service.kernel.preconditions import Precondition
 
 
 class Standing(Struct, frozen=True):
@@ -83,12 +85,13 @@ class InvitationWrites:
 
         return await kit.unit_of_work.run(work)
 
-    async def accept(self, actor: Actor, reference: str) -> Project:
+    async def accept(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> Project:
         """Become a member by an invitation for the actor's own, verified address.
 
         Raises:
             InvitationNotFound: there is none, or the actor may not see it.
             NotInvited: the actor sees it as a maintainer.
+            PreconditionFailed: the request was made for a state of something else.
             ProjectArchived: the project is read-only.
             InvitationVoid: the inviter may not invite any more.
             AlreadyMember: the actor belongs to the project.
@@ -101,6 +104,7 @@ class InvitationWrites:
                 raise InvitationNotFound
             if not standing.is_invited:
                 raise NotInvited(_OTHER_ADDRESS)
+            hold_unversioned(precondition)
             return await self._take(actor, offer, standing, InvitationNotFound())
 
         return await self._kit.unit_of_work.run(work)
@@ -133,11 +137,12 @@ class InvitationWrites:
 
         return await self._kit.unit_of_work.run(work)
 
-    async def withdraw(self, actor: Actor, reference: str) -> None:
+    async def withdraw(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> None:
         """Decline an invitation, or revoke one as a maintainer.
 
         Raises:
             InvitationNotFound: there is none, or the actor may not see it.
+            PreconditionFailed: the request was made for a state of something else.
             ProjectArchived: the project is read-only.
         """
 
@@ -146,6 +151,7 @@ class InvitationWrites:
             standing = None if offer is None else await self._stand(actor, offer)
             if offer is None or standing is None or not (standing.is_invited or standing.is_maintainer):
                 raise InvitationNotFound
+            hold_unversioned(precondition)
             standing.state.refuse_archived()
             if not await self._invitations.take(offer.id):
                 raise InvitationNotFound

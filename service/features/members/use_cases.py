@@ -11,8 +11,9 @@ from service.features.members.domain import MemberNotFound, ProjectMember, Seat,
 from service.features.members.events import MemberLeft, MemberRemoved, MemberRoleChanged, ProjectTransferred
 from service.features.projects.domain import ProjectNotFound, ProjectRole, acting_role, require_role
 from service.features.projects.events import MemberAdded
-from service.kernel.errors import invalid
+from service.kernel.errors import PreconditionFailed, invalid
 from service.kernel.events import Change
+from service.kernel.preconditions import ANY, hold
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from service.features.tasks.unassigning import Unassigning
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.preconditions import Precondition
 
 
 class Kit(Struct, frozen=True):
@@ -58,13 +60,16 @@ class MemberWrites:
         self._kit = kit
         self._unassigning = unassigning
 
-    async def set_role(self, actor: Actor, reference: str, user: str, role: ProjectRole) -> ProjectMember:
+    async def set_role(
+        self, actor: Actor, reference: str, user: str, role: ProjectRole, precondition: Precondition = ANY
+    ) -> ProjectMember:
         """Give a member another role; an instance admin makes a member of whom is none.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             MemberNotFound: the person does not belong to it, or for an admin: there is no such person.
             InsufficientRole: the role of before or the one to give is at or above the actor's own.
+            PreconditionFailed: the membership has changed since the client read it, or is not there.
             ProjectArchived: the project is read-only.
             OwnerMustTransfer: the person is the owner.
         """
@@ -77,8 +82,9 @@ class MemberWrites:
             house = await enter(kit, actor, reference, user_id)
             seat = house.seat(user_id)
             if seat is None:
-                return await self._add(actor, house.state, next(iter(people.values()), None), role)
+                return await self._add(actor, house.state, next(iter(people.values()), None), role, precondition)
             require_grantor(house.acting, seat.member.role, role)
+            await hold(precondition, seat, kit.outbox)
             house.state.refuse_archived()
             refuse_owner(seat.member.role)
             if seat.member.role is role:
@@ -87,13 +93,14 @@ class MemberWrites:
 
         return await kit.unit_of_work.run(work)
 
-    async def remove(self, actor: Actor, reference: str, user: str) -> None:
+    async def remove(self, actor: Actor, reference: str, user: str, precondition: Precondition = ANY) -> None:
         """End a membership, one's own or another's; its open tasks are left to nobody.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             MemberNotFound: the person does not belong to it.
             InsufficientRole: somebody else's role is at or above the actor's own.
+            PreconditionFailed: the membership has changed since the client read it.
             ProjectArchived: the project is read-only.
             OwnerMustTransfer: the person is the owner.
         """
@@ -108,6 +115,7 @@ class MemberWrites:
             leaves = seat.member.id == actor.id
             if not leaves:
                 require_grantor(house.acting, seat.member.role)
+            await hold(precondition, seat, kit.outbox)
             house.state.refuse_archived()
             refuse_owner(seat.member.role)
             await kit.members.remove(seat)
@@ -122,13 +130,15 @@ class MemberWrites:
 
         await kit.unit_of_work.run(work)
 
-    async def transfer(self, actor: Actor, reference: str, user_id: UUID) -> Project:
+    async def transfer(self, actor: Actor, reference: str, user_id: UUID, precondition: Precondition = ANY) -> Project:
         """Make another member the owner; the old one becomes maintainer. To the owner itself, it changes nothing.
 
         Raises:
             ProjectNotFound: there is none, or the actor does not belong to it.
             InsufficientRole: the actor is not the owner.
             Invalid: the person is no member, or may not log in.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: it has changed since the client read it.
             ProjectArchived: the project is read-only.
         """
         kit = self._kit
@@ -141,6 +151,7 @@ class MemberWrites:
                 raise invalid("/user_id", "not_a_member", "The new owner must belong to the project; invite them first.")
             if not seat.member.is_active:
                 raise invalid("/user_id", "inactive", "The new owner's account is deactivated; name somebody who can log in.")
+            await hold(precondition, house.state, kit.outbox, required=house.state.require_if_match)
             house.state.refuse_archived()
             if seat.member.role is not ProjectRole.OWNER:
                 await self._hand_over(actor, house, seat)
@@ -165,9 +176,14 @@ class MemberWrites:
         resigned = role_change(house.state, owner, ProjectRole.MAINTAINER)
         await kit.outbox.publish(actor, transferred, resigned, role_change(house.state, heir, ProjectRole.OWNER))
 
-    async def _add(self, actor: Actor, state: ProjectState, person: Person | None, role: ProjectRole) -> ProjectMember:
+    async def _add(
+        self, actor: Actor, state: ProjectState, person: Person | None, role: ProjectRole, precondition: Precondition
+    ) -> ProjectMember:
         if person is None:
             raise MemberNotFound(_NOBODY)
+        if precondition.is_given:
+            message = "If-Match names a membership, and there is none: send no If-Match to add somebody."
+            raise PreconditionFailed(message, mergeable=False, conflicts=())
         state.refuse_archived()
         return await join(self._kit, actor, state, person, role)
 

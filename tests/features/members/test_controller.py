@@ -193,3 +193,36 @@ async def test_a_narrowed_token_works_in_its_project_only(ann: Api, bob: Api, we
     refused(await script.get("/projects/WEB/members"), 404, "project_not_found")
     refused(await script.delete(f"/projects/WEB/members/{bob.user['id']}"), 404, "project_not_found")
     assert made(await script.get("/projects/APP/members"))["total"] == 1
+
+
+async def test_a_membership_changes_only_in_the_state_that_if_match_names(ann: Api, bob: Api) -> None:
+    path = f"/projects/WEB/members/{bob.user['id']}"
+    response = await ann.call("PUT", path, {"role": "viewer"}, headers={"If-Match": '"1.x"'})
+    assert made(response)["version"] == 2
+    stale = {"If-Match": '"1.x"'}
+    refused(await ann.call("PUT", path, {"role": "member"}, headers=stale), 412, "precondition_failed")
+    refused(await ann.delete(path, headers=stale), 412, "precondition_failed")
+    refused(
+        await ann.post("/projects/WEB/transfer", {"user_id": bob.user["id"]}, headers={"If-Match": '"9.x"'}),
+        412,
+        "precondition_failed",
+    )
+    assert (await ann.delete(path, headers={"If-Match": response.headers["etag"]})).status_code == 204
+
+
+async def test_who_is_no_member_matches_no_state(
+    ann: Api, web: dict[str, Any], api: Api, connection: asyncpg.Connection[Any]
+) -> None:
+    admin, cid = await an_admin(api, connection), await a_user(api, "Cid")
+    path = f"/projects/WEB/members/{cid.user['id']}"
+    refused(await admin.call("PUT", path, {"role": "member"}, headers={"If-Match": "*"}), 412, "precondition_failed")
+    assert made(await ann.get("/projects/WEB/members"))["total"] == 1
+
+
+async def test_members_can_be_tried_out(ann: Api, bob: Api) -> None:
+    path = f"/projects/WEB/members/{bob.user['id']}"
+    assert made(await ann.call("PUT", f"{path}?validate_only=true", {"role": "viewer"}))["role"] == "viewer"
+    assert (await ann.delete(f"{path}?validate_only=true")).status_code == 204
+    transfer = await ann.post("/projects/WEB/transfer?validate_only=true", {"user_id": bob.user["id"]})
+    assert made(transfer)["owner"]["id"] == bob.user["id"]
+    assert [member["role"] for member in made(await bob.get("/projects/WEB/members"))["items"]] == ["member", "owner"]

@@ -220,3 +220,12 @@ async def test_a_narrowed_token_sees_none_from_elsewhere(
     whole = await a_personal_token(bob, "projects:read", "projects:write")
     assert made(await whole.get("/users/me/invitations"))["total"] == 1
     assert made(await whole.post("/invitations/accept", {"token": "mailed"}))["my_role"] == "member"
+
+
+async def test_an_invitation_has_one_state_only(ann: Api, bob: Api, web: dict[str, Any]) -> None:
+    invitation = await invited(ann, bob.user["email"])
+    path = f"/invitations/{invitation['id']}"
+    for method, rest in (("DELETE", ""), ("POST", "/accept")):
+        refused(await bob.call(method, f"{path}{rest}", headers={"If-Match": '"3.x"'}), 412, "precondition_failed")
+    tag = (await bob.get(path)).headers["etag"]
+    assert made(await bob.post(f"{path}/accept", headers={"If-Match": tag}))["my_role"] == "member"

@@ -60,6 +60,7 @@ MATRIX: dict[str, list[tuple[str, str | None, tuple[int, ...]]]] = {
     ],
     "list_tasks": [("GET /tasks", None, EVERYONE)],
     "create_task": [("POST /tasks", '{"project_id": "{project}", "title": "T"}', answering(201, MEMBERS))],
+    "check_task_filter": [("POST /tasks/filter-check", '{"filter": "priority = 1"}', EVERYONE)],
     "get_task": [("GET /tasks/{task}", None, VISIBLE), ("GET /tasks/{key}-1", None, VISIBLE)],
     "update_task": [("PATCH /tasks/{task}", '{"title": "T"}', MEMBERS)],
     "delete_task": [("DELETE /tasks/{task}", None, answering(204, MEMBERS))],
