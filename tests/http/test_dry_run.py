@@ -36,7 +36,10 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "delete_project": ("ann", "/projects/WEB", None),
     "delete_task": ("ann", "/tasks/WEB-1", None),
     "reset_second_factor": ("root", "/users/{bob}/mfa-reset", None),
+    "remove_member": ("ann", "/projects/WEB/members/{bob}", None),
+    "set_member": ("ann", "/projects/WEB/members/{bob}", {"role": "viewer"}),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
+    "transfer_project": ("ann", "/projects/WEB/transfer", {"user_id": "{bob}"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
     "unlock_user": ("root", "/users/{bob}/unlock", None),
     "update_me": ("bob", "/users/me", {"locale": "de"}),
@@ -46,7 +49,13 @@ CASES: dict[str, tuple[str, str, Any]] = {
 }
 
 # Writes that can't be tried out, by their operation.
-NOT_TRIED = {"check_task_filter"}
+NOT_TRIED = {
+    "check_task_filter",
+    "create_invitation",
+    "delete_invitation",
+    "accept_invitation",
+    "accept_invitation_by_token",
+}
 
 
 @pytest.fixture
