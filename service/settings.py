@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
-from service.settings_readers import Network, Origin, Sender, SmtpUrl, parse
+from service.kernel.retention import DELETED_KEPT
+from service.settings_readers import Network, Origin, Retention, Sender, SmtpUrl, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,6 +122,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     "`conceal`: nobody is told whether an address has an account, a mail says the rest; `closed`: only an admin creates accounts."
     email_verification: Literal["optional", "required"] = "optional"
     "`required`: nobody logs in before opening the link of the verification mail, as with `conceal`."
+    deleted_kept: Retention = Retention(DELETED_KEPT)
+    "How long deleted projects and tasks can be restored; then they are purged. At least 1d."
     rate_limits: Literal["on", "off"] = "on"
     "`off` for tests and benchmarks."
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -17,6 +17,7 @@ SmtpUrl = NewType("SmtpUrl", str)
 Sender = NewType("Sender", str)
 Origin = NewType("Origin", str)
 Network = NewType("Network", str)
+Retention = NewType("Retention", timedelta)
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -27,6 +28,15 @@ def _duration(text: str) -> timedelta:
         message = "expected a duration such as 500ms, 5s, 10m, 12h or 30d"
         raise ValueError(message)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _retention(text: str) -> Retention:
+    kept = _duration(text)
+    if kept < timedelta(days=1):
+        # Answers to requests with an Idempotency-Key are kept for so long, and may show what was deleted.
+        message = "expected a day or more, such as 30d"
+        raise ValueError(message)
+    return Retention(kept)
 
 
 def _smtp_url(text: str) -> SmtpUrl:
@@ -92,6 +102,7 @@ def _network(text: str) -> Network:
 
 
 _READERS = {
+    Retention: _retention,
     SmtpUrl | None: _smtp_url,
     Sender | None: _sender,
     tuple[Origin, ...]: _origins,

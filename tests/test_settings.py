@@ -79,6 +79,15 @@ def test_a_secret_said_twice_or_in_a_file_that_is_not_there_is_refused(tmp_path:
     assert line == f"DATABASE_URL_FILE: can't read {tmp_path / 'none'}: No such file or directory."
 
 
+def test_what_is_deleted_is_kept_for_a_day_at_least() -> None:
+    assert load_settings({}).deleted_kept == timedelta(days=30)
+    assert load_settings({"WORKLANE_DELETED_KEPT": "24h"}).deleted_kept == timedelta(days=1)
+    assert problems(WORKLANE_DELETED_KEPT="23h") == ["WORKLANE_DELETED_KEPT=23h: expected a day or more, such as 30d."]
+    assert problems(WORKLANE_DELETED_KEPT="never") == [
+        "WORKLANE_DELETED_KEPT=never: expected a duration such as 500ms, 5s, 10m, 12h or 30d."
+    ]
+
+
 @pytest.mark.parametrize(
     ("host", "public_url", "base_url"),
     [

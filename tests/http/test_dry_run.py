@@ -38,6 +38,8 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "reset_second_factor": ("root", "/users/{bob}/mfa-reset", None),
     "remove_member": ("ann", "/projects/WEB/members/{bob}", None),
     "set_member": ("ann", "/projects/WEB/members/{bob}", {"role": "viewer"}),
+    "restore_project": ("ann", "/projects/{gone}/restore", None),
+    "restore_task": ("ann", "/tasks/BIN-1/restore", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "transfer_project": ("ann", "/projects/WEB/transfer", {"user_id": "{bob}"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
@@ -65,6 +67,10 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     web = await a_project(ann, key="WEB")
     await a_project(ann, key="OLD")
     made(await ann.post("/projects/OLD/archive"))
+    gone = await a_project(ann, key="GONE")
+    await ann.delete("/projects/GONE")
+    await a_task(ann, await a_project(ann, key="BIN"))
+    await ann.delete("/tasks/BIN-1")
     await a_member(connection, web, bob)
     cora = await a_user(api, "Cora")
     made(await root.post(f"/users/{cora.user['id']}/deactivate"))
@@ -72,7 +78,7 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     for _ in range(5):
         await api.post("/auth/login", {"email": bob.user["email"], "password": "not Bob's"})
     await connection.execute("UPDATE users SET mfa_enabled = true WHERE id = $1::uuid", bob.user["id"])
-    ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"]}
+    ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"], "gone": gone["id"]}
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 
 

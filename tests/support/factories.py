@@ -50,6 +50,7 @@ class ProjectStateFactory(MsgspecFactory[ProjectState]):
     key = "WEB"
     require_if_match = False
     archived_at = None
+    deleted_at = None
     version = 1
     field_versions = Use(dict[str, int])
 

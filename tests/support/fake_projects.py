@@ -53,6 +53,14 @@ class FakeProjects(Projects):
         self.locked.add(row.id)
         return row
 
+    async def lock_restorable(self, reference: str) -> ProjectState:
+        """See ports.Projects."""
+        for row in self.rows.values():
+            if reference == str(row.id) and row.id in self.deleted:
+                self.locked.add(row.id)
+                return structs.replace(row, deleted_at=SOME_DAY)
+        return await self.lock(reference)
+
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""
         assert project_id in self.locked, "the project is locked before the membership"
@@ -77,10 +85,11 @@ class FakeProjects(Projects):
     async def change(self, state: ProjectState, changes: Mapping[str, Any], now: datetime) -> int:
         """See ports.Projects."""
         assert state.id in self.locked, "a project is changed after it was locked"
-        kept = {field: value for field, value in changes.items() if field != "deleted_at"}
-        if changes.get("deleted_at") is not None:
-            self.deleted.add(state.id)
-        self.rows[state.id] = structs.replace(state, **kept, **stamped(state, changes))
+        if "deleted_at" in changes:
+            (self.deleted.discard if changes["deleted_at"] is None else self.deleted.add)(state.id)
+        # Whether it is deleted is said by `deleted` alone.
+        changed: dict[str, Any] = {**changes, **stamped(state, changes), "deleted_at": None}
+        self.rows[state.id] = structs.replace(state, **changed)
         return state.version + 1
 
     def _alive(self) -> list[ProjectState]:

@@ -159,9 +159,10 @@ class FakeTasks(Tasks):
         self.rows[state.id] = structs.replace(state, **changes, **stamped(state, changes))
         return state.version + 1
 
-    async def delete(self, states: Sequence[TaskState], now: datetime) -> None:
+    async def delete(self, states: Sequence[TaskState], deleted_with: UUID, now: datetime) -> None:
         """See ports.Tasks."""
         assert {state.id for state in states} <= self._locked, "tasks are deleted after they were locked"
+        assert deleted_with in {state.id for state in states}, "the one that takes the others along is one of them"
         self.deleted |= {state.id for state in states}
 
     def _row(self, reference: str) -> TaskState:

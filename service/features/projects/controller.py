@@ -31,6 +31,9 @@ class ProjectsQuery(PageQuery, kw_only=True):
 
     my_projects_only: Annotated[bool, Meta(description="Only those that the caller is a member of.")] = False
     include_archived: Annotated[bool, Meta(description="Archived ones too.")] = False
+    include_deleted: Annotated[bool, Meta(description="Deleted ones too that you may restore: your own, all as an admin.")] = (
+        False
+    )
     search: Annotated[str, Meta(max_length=100, description="Part of the name or key.", extra={"check": searchable})] | None = (
         None
     )
@@ -47,7 +50,7 @@ class ProjectController(Controller):
         """List the projects that you may see."""
         query = request.query(ProjectsQuery)
         window = query.window(request.scope, SORT_KEYS, "-created_at")
-        wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.search)
+        wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.include_deleted, query.search)
         return respond(request.scope, window, await projects.page(request.actor, wanted, window))
 
     @post(
@@ -90,7 +93,7 @@ class ProjectController(Controller):
         if_match=True,
     )
     async def delete_project(self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]) -> None:
-        """Delete a project with its tasks."""
+        """Delete a project with its tasks; its owner can restore both for a while."""
         await project_writes.delete(request.actor, project, request.precondition)
 
     @post(
@@ -120,3 +123,17 @@ class ProjectController(Controller):
     ) -> ProjectResponse:
         """Make a project writable again."""
         return await project_writes.unarchive(request.actor, project, request.precondition)
+
+    @post(
+        "/{project:str}/restore",
+        Access(Policy.OWNER, Scope.PROJECTS_WRITE),
+        raises=(ProjectNotFound, InsufficientRole, KeyTaken, PreconditionRequired),
+        if_match=True,
+        status_code=200,
+        validate_only=True,
+    )
+    async def restore_project(
+        self, request: ApiRequest, project: FromPath[str], project_writes: Injected[ProjectWrites]
+    ) -> ProjectResponse:
+        """Bring a deleted project back with its tasks, by its id: its key may be another's by now."""
+        return await project_writes.restore(request.actor, project, request.precondition)

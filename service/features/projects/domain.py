@@ -113,6 +113,8 @@ class ProjectState(Struct, frozen=True):
     version: int
     # Empty where it is locked for a change of its tasks.
     field_versions: Mapping[str, int] = {}
+    # Only what may be restored is ever locked while it is deleted.
+    deleted_at: datetime | None = None
 
     def refuse_archived(self) -> None:
         """Guard of every write but archiving itself.

@@ -33,6 +33,12 @@ class ProjectDeleted(Event, frozen=True):
     type = "project.deleted"
 
 
+class ProjectRestored(Event, frozen=True):
+    """A deleted project came back, with its tasks."""
+
+    type = "project.restored"
+
+
 class MemberAdded(Event, frozen=True):
     """A person was given a role in a project; the subject is the membership, `data` says whose and which."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
-    projects = PiccoloProjects(ports.database)
+    projects = PiccoloProjects(ports.database, ports.settings.deleted_kept)
     return {
         "projects": projects,
         "project_writes": ProjectWrites(ports.database, projects, ports.outbox, ports.clock, ports.ids),

@@ -21,6 +21,8 @@ class ProjectFilter(Struct, frozen=True):
 
     mine: bool = False
     archived: bool = False
+    # Those that the actor may restore too: the owner's own, or all for an admin.
+    deleted: bool = False
     search: str | None = None
 
 
@@ -48,6 +50,14 @@ class Projects(Protocol):
         """
         ...
 
+    async def lock_restorable(self, reference: str) -> ProjectState:
+        """The same, also of a project that is deleted; such a one by its id only, since its key may be another's.
+
+        Raises:
+            ProjectNotFound: there is none, or it is being purged.
+        """
+        ...
+
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """As what the actor acts (see `acting_role`), the membership's row locked against removal."""
         ...
@@ -61,5 +71,9 @@ class Projects(Protocol):
         ...
 
     async def change(self, state: ProjectState, changes: Mapping[str, Any], now: datetime) -> int:
-        """Store the new values of a locked project's fields; the new version."""
+        """Store the new values of a locked project's fields; the new version.
+
+        Raises:
+            KeyTaken: it would be alive again, and another project has its key.
+        """
         ...

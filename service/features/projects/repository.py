@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import msgspec
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
+from service.adapters.database.failures import constraint_of
 from service.adapters.database.lists import Condition, Key, ListStatements, like
-from service.features.projects.domain import Member, Project, ProjectNotFound, ProjectRole, ProjectState, acting_role
+from service.features.projects.domain import (
+    KeyTaken,
+    Member,
+    Project,
+    ProjectNotFound,
+    ProjectRole,
+    ProjectState,
+    acting_role,
+)
 from service.features.projects.ports import ProjectFilter, Projects
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.kernel.paging import Slice, Window
+from service.kernel.retention import DELETED_KEPT, purge_at
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -60,6 +71,17 @@ def _within(project_ids: Iterable[UUID]) -> Condition:
 
 
 _ALIVE = Condition("alive", lambda _: QueryString("{} IS NULL", _P.deleted_at), None)
+# Deleted ones too, of which some can't be restored any more.
+_KEPT = Condition("kept", lambda _: QueryString("{} IS NULL", _P.purging_at), None)
+
+
+def _restorable(actor: Actor) -> Condition:
+    if actor.is_admin:
+        return _KEPT
+    text = "({} IS NULL OR ({} = {} AND {} IS NULL))"
+    return Condition("own", lambda user: QueryString(text, _P.deleted_at, MembershipRow.user, user, _P.purging_at), actor.id)
+
+
 _UNARCHIVED = Condition("unarchived", lambda _: QueryString("{} IS NULL", _P.archived_at), None)
 
 LIST = ListStatements(
@@ -83,18 +105,19 @@ FIND_BY_ID = Statement(_find(_P.id))
 FIND_BY_KEY = Statement(_find(_P.key))
 
 
-def _lock(column: Any) -> Any:
+def _lock(column: Any, gone: Any = ProjectRow.deleted_at) -> Any:
     return lambda: QueryString(
         "{} FOR NO KEY UPDATE",
         ProjectRow.select(
             ProjectRow.id, ProjectRow.key, ProjectRow.name, ProjectRow.description, ProjectRow.require_if_match,
-            ProjectRow.archived_at, ProjectRow.version, ProjectRow.field_versions,
-        ).where(column == Param(1)).where(ProjectRow.deleted_at.is_null()).querystrings[0],
+            ProjectRow.archived_at, ProjectRow.version, ProjectRow.deleted_at, ProjectRow.field_versions,
+        ).where(column == Param(1)).where(gone.is_null()).querystrings[0],
     )  # fmt: skip
 
 
 LOCK_BY_ID = Statement(_lock(ProjectRow.id))
 LOCK_BY_KEY = Statement(_lock(ProjectRow.key))
+LOCK_RESTORABLE = Statement(_lock(ProjectRow.id, ProjectRow.purging_at))
 
 LOCK_ROLE = Statement(
     lambda: QueryString(
@@ -143,8 +166,9 @@ CHANGE = Statement(_change)
 class PiccoloProjects(Projects):
     """Fills ports.Projects."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, deleted_kept: timedelta = DELETED_KEPT) -> None:
         self._database = database
+        self._deleted_kept = deleted_kept
 
     async def find(self, actor: Actor, reference: str) -> Project:
         """See ports.Projects."""
@@ -153,30 +177,30 @@ class PiccoloProjects(Projects):
         row = await self._database.fetch_row(statement, actor.id, project_id or reference)
         if row is None:
             raise ProjectNotFound
-        project = _project(row)
+        project = self._project(row)
         if acting_role(actor, project.id, project.my_role) is None:
             raise ProjectNotFound
         return project
 
     async def page(self, actor: Actor, wanted: ProjectFilter, window: Window) -> Slice[Project]:
         """See ports.Projects."""
-        conditions = [_caller(actor, must_belong=wanted.mine or not actor.is_admin), _ALIVE]
+        conditions = [_caller(actor, must_belong=wanted.mine or not actor.is_admin)]
+        conditions.append(_restorable(actor) if wanted.deleted else _ALIVE)
         if actor.project_ids is not None:
             conditions.append(_within(actor.project_ids))
         if not wanted.archived:
             conditions.append(_UNARCHIVED)
         if wanted.search:
             conditions.append(Condition("search", _matches, like(wanted.search)))
-        return await LIST.page(self._database, conditions, window, _project)
+        return await LIST.page(self._database, conditions, window, self._project)
 
     async def lock(self, reference: str) -> ProjectState:
         """See ports.Projects."""
-        project_id = parse_id(reference)
-        row = await self._database.fetch_row(LOCK_BY_KEY if project_id is None else LOCK_BY_ID, project_id or reference)
-        if row is None:
-            raise ProjectNotFound
-        *columns, field_versions = row
-        return ProjectState(*[*columns, msgspec.json.decode(field_versions)])
+        return await self._locked(LOCK_BY_ID, reference)
+
+    async def lock_restorable(self, reference: str) -> ProjectState:
+        """See ports.Projects."""
+        return await self._locked(LOCK_RESTORABLE, reference)
 
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""
@@ -198,19 +222,33 @@ class PiccoloProjects(Projects):
         version = state.version + 1
         values = [value for column in _COLUMNS for value in (column in changes, changes.get(column))]
         stamped = msgspec.json.encode(dict.fromkeys(changes, version)).decode()
-        await self._database.fetch(CHANGE, state.id, now, stamped, *values)
+        try:
+            await self._database.fetch(CHANGE, state.id, now, stamped, *values)
+        except asyncpg.UniqueViolationError as error:
+            if constraint_of(error) == "projects_key_unique":
+                message = f"Another project has the key {state.key} by now, and keys never change: delete that one first."
+                raise KeyTaken(message) from error
+            raise
         return version
+
+    async def _locked(self, by_id: Statement, reference: str) -> ProjectState:
+        project_id = parse_id(reference)
+        row = await self._database.fetch_row(LOCK_BY_KEY if project_id is None else by_id, project_id or reference)
+        if row is None:
+            raise ProjectNotFound
+        *columns, deleted_at, field_versions = row
+        return ProjectState(*[*columns, msgspec.json.decode(field_versions), deleted_at])
+
+    def _project(self, row: Iterable[Any]) -> Project:
+        (id_, key, name, description, owner_id, owner_name, owner_email, owner_active, archived_at, require_if_match, my_role,
+         created_at, updated_at, deleted_at, version) = row  # fmt: skip
+        owner = Member(owner_id, owner_name, owner_email, owner_active)
+        return Project(
+            id_, key, name, description, owner, archived_at is not None, archived_at, require_if_match,
+            ProjectRole(my_role) if my_role else None, created_at, updated_at, deleted_at,
+            purge_at(deleted_at, self._deleted_kept), version,
+        )  # fmt: skip
 
 
 def _matches(pattern: Param) -> QueryString:
     return QueryString('({} COLLATE "default" ILIKE {} OR {} ILIKE {})', _P.name, pattern, _P.key, pattern)
-
-
-def _project(row: Iterable[Any]) -> Project:
-    (id_, key, name, description, owner_id, owner_name, owner_email, owner_active, archived_at, require_if_match, my_role,
-     created_at, updated_at, deleted_at, version) = row  # fmt: skip
-    owner = Member(owner_id, owner_name, owner_email, owner_active)
-    return Project(
-        id_, key, name, description, owner, archived_at is not None, archived_at, require_if_match,
-        ProjectRole(my_role) if my_role else None, created_at, updated_at, deleted_at, None, version,
-    )  # fmt: skip

@@ -22,6 +22,8 @@ class ProjectRow(Table, tablename="projects", db=ENGINE):
     created_at = Timestamptz(default=None)
     updated_at = Timestamptz(default=None)
     deleted_at = Timestamptz(null=True, default=None)
+    # Since when its rows are being removed: from then on it can't be restored.
+    purging_at = Timestamptz(null=True, default=None)
     version = Integer(default=1)
     field_versions = JSONB(default="{}")
 

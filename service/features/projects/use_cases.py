@@ -10,6 +10,7 @@ from service.features.projects.events import (
     ProjectArchivedEvent,
     ProjectCreated,
     ProjectDeleted,
+    ProjectRestored,
     ProjectUnarchived,
     ProjectUpdated,
 )
@@ -126,6 +127,26 @@ class ProjectWrites:
 
         await self._unit_of_work.run(work)
 
+    async def restore(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> Project:
+        """Bring a deleted project back with its tasks; one that is not deleted stays as it is.
+
+        Raises:
+            ProjectNotFound: there is none, or the actor does not belong to it, or it is being purged.
+            InsufficientRole: the actor is not the owner.
+            PreconditionRequired: the project takes conditional changes only.
+            PreconditionFailed: it has changed since the client read it.
+            KeyTaken: another project has its key by now.
+        """
+
+        async def work() -> Project:
+            state = await self._projects.lock_restorable(reference)
+            require_role(await self._projects.lock_role(actor, state.id), ProjectRole.OWNER)
+            await hold(precondition, state, self._outbox, required=state.require_if_match)
+            await self._apply(actor, state, {"deleted_at": None}, ProjectRestored)
+            return await self._projects.find(actor, str(state.id))
+
+        return await self._unit_of_work.run(work)
+
     async def _close(
         self, actor: Actor, reference: str, wanted: Mapping[str, Any], event: type[Event], precondition: Precondition
     ) -> Project:
@@ -152,7 +173,7 @@ class ProjectWrites:
         return state
 
     async def _apply(self, actor: Actor, state: ProjectState, wanted: Mapping[str, Any], event: type[Event]) -> None:
-        before = {"deleted_at": None, **{field: getattr(state, field) for field in state.__struct_fields__}}
+        before = {field: getattr(state, field) for field in state.__struct_fields__}
         changes = {field: value for field, value in wanted.items() if before[field] != value}
         if not changes:
             return

@@ -10,10 +10,11 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
-from service.features.tasks.domain import ParentCycle, Status, TaskNotFound
+from service.features.tasks.domain import ParentCycle, ParentDeleted, ParentTooDeep, Status, TaskNotFound
 from service.features.tasks.filter_domain import task_filter
 from service.features.tasks.filter_schemas import Filter
 from service.features.tasks.ports import TaskFilter, Tasks
+from service.features.tasks.restoring import TaskRestores
 from service.features.tasks.schemas import TaskCreate, TaskPatch, TaskResponse
 from service.features.tasks.use_cases import TaskWrites
 from service.http.decoding import given
@@ -63,6 +64,7 @@ class TasksQuery(PageQuery, kw_only=True):
     due_after: Instant | None = None
     parent_id: UUID | None = None
     filter: Filter | None = None
+    include_deleted: Annotated[bool, Meta(description="Deleted ones too, of projects where you are maintainer or above.")] = False
 
     def wanted(self, actor: Actor) -> TaskFilter:
         """The filter, with `me` as the caller."""
@@ -77,6 +79,7 @@ class TasksQuery(PageQuery, kw_only=True):
             due_after=self.due_after,
             parent_id=self.parent_id,
             filter=None if self.filter is None else task_filter(self.filter),
+            deleted=self.include_deleted,
         )
 
 
@@ -133,5 +136,17 @@ class TaskController(Controller):
         if_match=True,
     )
     async def delete_task(self, request: ApiRequest, task: FromPath[str], task_writes: Injected[TaskWrites]) -> None:
-        """Delete a task with its subtasks."""
+        """Delete a task with its subtasks; maintainers can restore them for a while."""
         await task_writes.delete(request.actor, task, request.precondition)
+
+    @post(
+        "/{task:str}/restore",
+        Access(Policy.MAINTAINER, Scope.TASKS_WRITE),
+        raises=(TaskNotFound, InsufficientRole, ProjectArchived, ParentDeleted, ParentTooDeep, PreconditionRequired),
+        if_match=True,
+        status_code=200,
+        validate_only=True,
+    )
+    async def restore_task(self, request: ApiRequest, task: FromPath[str], task_restores: Injected[TaskRestores]) -> TaskResponse:
+        """Bring a deleted task back with the subtasks that were deleted with it."""
+        return await task_restores.restore(request.actor, task, request.precondition)

@@ -44,6 +44,20 @@ class ParentCycle(Conflict):
     title = "A task can't be its own ancestor"
 
 
+class ParentDeleted(Conflict):
+    """A subtask comes back with its parent or after it."""
+
+    code = "parent_deleted"
+    title = "The parent of the task is deleted"
+
+
+class ParentTooDeep(Conflict):
+    """The parent was moved meanwhile, so that the task would stand too deep below it."""
+
+    code = "parent_too_deep"
+    title = "The parent of the task stands too deep by now"
+
+
 class ProjectRef(Struct, frozen=True):
     """The project of a task."""
 
@@ -143,6 +157,41 @@ class TaskState(Struct, frozen=True):
     parent_id: UUID | None
     version: int
     field_versions: Mapping[str, int] = {}
+
+
+class DeletedTask(Struct, frozen=True):
+    """A locked row that may be restored; both are None where it is not deleted."""
+
+    state: TaskState
+    deleted_at: datetime | None
+    # The task whose deletion took this one along, itself where it was the one.
+    deleted_with: UUID | None
+
+
+def levels(top: UUID, tasks: Sequence[TaskState]) -> int:
+    """How many levels a tree has, by its tasks in any order."""
+    below: dict[UUID | None, list[UUID]] = {}
+    for task in tasks:
+        below.setdefault(task.parent_id, []).append(task.id)
+    level, height = [top], 0
+    while level:
+        level, height = [id_ for above in level for id_ in below.get(above, ())], height + 1
+    return height
+
+
+def refuse_unfitting(parent_path: Sequence[UUID] | None, height: int) -> None:
+    """Guard of restoring a tree, `height` levels tall, below the parent that `parent_path` leads to from the top.
+
+    Raises:
+        ParentDeleted: there is no such path, since the parent is deleted.
+        ParentTooDeep: the tree would be too deep.
+    """
+    if parent_path is None:
+        message = "The task above this one is deleted: restore that first."
+        raise ParentDeleted(message)
+    if len(parent_path) + height > MAX_DEPTH:
+        message = f"Subtasks go at most {MAX_DEPTH} levels deep: move the task above this one up, then restore this one."
+        raise ParentTooDeep(message)
 
 
 def is_overdue(status: Status, due_date: datetime | None, now: datetime) -> bool:

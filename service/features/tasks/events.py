@@ -25,3 +25,9 @@ class TaskDeleted(Event, frozen=True):
     """A task was deleted, softly."""
 
     type = "task.deleted"
+
+
+class TaskRestored(Event, frozen=True):
+    """A deleted task came back."""
+
+    type = "task.restored"

@@ -10,8 +10,10 @@ from service.features.tasks.bulk_repository import PiccoloBulkTasks
 from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
+from service.features.tasks.deleted_repository import PiccoloDeletedTasks
 from service.features.tasks.filter_controller import FilterController
 from service.features.tasks.repository import PiccoloTasks
+from service.features.tasks.restoring import TaskRestores
 from service.features.tasks.unassigning import Unassigning
 from service.features.tasks.use_cases import TaskWrites
 from service.wiring import Feature
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
 
 def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
-    tasks = PiccoloTasks(ports.database, ports.clock)
+    tasks = PiccoloTasks(ports.database, ports.clock, ports.settings.deleted_kept)
     bulk_tasks = PiccoloBulkTasks(ports.database)
     projects = provided["projects", Projects]  # type: ignore[type-abstract]
     return {
         "tasks": tasks,
         "task_writes": TaskWrites(ports.database, tasks, projects, ports.outbox, ports.clock, ports.ids),
+        "task_restores": TaskRestores(ports.database, tasks, PiccoloDeletedTasks(ports.database), ports.outbox, ports.clock),
         "bulk_writes": BulkWrites(ports.database, bulk_tasks, ports.outbox, ports.clock, ports.ids),
         "bulk_updates": BulkUpdates(ports.database, bulk_tasks, ports.outbox, ports.clock),
         "unassigning": Unassigning(bulk_tasks, ports.outbox, ports.clock),

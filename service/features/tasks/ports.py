@@ -33,6 +33,8 @@ class TaskFilter(Struct, frozen=True):
     due_after: datetime | None = None
     parent_id: UUID | None = None
     filter: Condition | None = None
+    # Those too that are deleted, in projects where the actor is maintainer or above.
+    deleted: bool = False
 
 
 class Insider(Struct, frozen=True):
@@ -115,6 +117,6 @@ class Tasks(Protocol):
         """Store new values of a locked task's fields; the new version."""
         ...
 
-    async def delete(self, states: Sequence[TaskState], now: datetime) -> None:
-        """Mark locked tasks as deleted."""
+    async def delete(self, states: Sequence[TaskState], deleted_with: UUID, now: datetime) -> None:
+        """Mark locked tasks as deleted, all by the deletion of one of them."""
         ...

@@ -23,17 +23,23 @@ if TYPE_CHECKING:
 _T = TaskRow
 
 
-def _alive() -> And:
-    return And(_T.deleted_at.is_null(), _T.project.deleted_at.is_null())
+# What is in a deleted project comes back with that, and is seen by nobody until then.
+def _within_living_projects(query: Select[Any]) -> Select[Any]:
+    return query.where(_T.project.deleted_at.is_null())
 
 
-def _select() -> Select[Any]:
-    return _T.select(
+def _all() -> Select[Any]:
+    columns = _T.select(
         _T.id, _T.number, _T.project.id, _T.project.key, _T.project.name, _T.title, _T.description, _T.status,
         _T.completed_at, _T.priority, _T.due_date, _T.assignee.id, _T.assignee.full_name, _T.reporter.id,
         _T.reporter.full_name, _T.parent.id, _T.parent.number, _T.parent.title, _T.comment_count,
         _T.created_at, _T.updated_at, _T.deleted_at, _T.version,
-    ).where(_alive())  # fmt: skip
+    )  # fmt: skip
+    return _within_living_projects(columns)
+
+
+def _select() -> Select[Any]:
+    return _all().where(_T.deleted_at.is_null())
 
 
 def _belongs(user: Param) -> QueryString:
@@ -50,7 +56,7 @@ FIND_BY_ID = Statement(lambda: _select().where(_T.id == Param(3)).where(_visible
 FIND_BY_KEY = Statement(lambda: _select().where(And(_T.project.key == Param(3), _T.number == Param(4))).where(_visible()))
 
 LIST = ListStatements(
-    _select,
+    _all,
     {
         "created_at": Key(_T.created_at, datetime),
         "updated_at": Key(_T.updated_at, datetime),
@@ -62,13 +68,17 @@ LIST = ListStatements(
         "status": Key(QueryString('"tasks"."status_rank"'), int),
     },
     _T.id,
-    counted=lambda: _T.select(_T.id).where(_alive()),
+    counted=lambda: _within_living_projects(_T.select(_T.id)),
 )
 
 
 def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
     """The filters of a list, visibility first."""
-    found = [] if actor.is_admin else [Condition("visible", _belongs, actor.id)]
+    found = [] if wanted.deleted else [Condition("alive", lambda _: _T.deleted_at.is_null(), None)]
+    if not actor.is_admin:
+        found.append(Condition("visible", _belongs, actor.id))
+        if wanted.deleted:
+            found.append(_restorable(actor))
     if actor.project_ids is not None:
         # Of tokens that are narrowed only: sessions have a statement without it.
         found.append(Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _T.project, ids), [*actor.project_ids]))
@@ -91,6 +101,13 @@ def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Conditio
     if wanted.status is not None:
         found.append(_status(wanted.status, now))
     return found
+
+
+def _restorable(actor: Actor) -> Condition:
+    mine = "SELECT project_id FROM memberships WHERE role IN ('maintainer', 'owner') AND user_id = {}"
+    return Condition(
+        "restorable", lambda user: QueryString(f"({{}} IS NULL OR {{}} IN ({mine}))", _T.deleted_at, _T.project, user), actor.id
+    )
 
 
 _OPEN = "{} IN ('todo', 'in_progress')"
@@ -221,9 +238,10 @@ CHANGE = Statement(_change)
 
 DELETE = Statement(
     lambda: QueryString(
-        "UPDATE tasks SET deleted_at = {}, updated_at = {}, version = version + 1 WHERE id = ANY({}::uuid[])",
+        "UPDATE tasks SET deleted_at = {}, deleted_with = {}, updated_at = {}, version = version + 1 WHERE id = ANY({}::uuid[])",
+        Param(3),
         Param(2),
-        Param(2),
+        Param(3),
         Param(1),
     )
 )

@@ -37,5 +37,7 @@ class TaskRow(Table, tablename="tasks", db=ENGINE):
     created_at = Timestamptz(default=None)
     updated_at = Timestamptz(default=None)
     deleted_at = Timestamptz(null=True, default=None)
+    # The task whose deletion took it along, itself where it was the one: what comes back together.
+    deleted_with = UUID(null=True, default=None)
     version = Integer(default=1)
     field_versions = JSONB(default="{}")

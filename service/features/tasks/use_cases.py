@@ -126,7 +126,7 @@ class TaskWrites:
             await hold(precondition, top, self._outbox, required=project.require_if_match)
             project.refuse_archived()
             now = self._clock.now()
-            await self._tasks.delete(states, now)
+            await self._tasks.delete(states, task_id, now)
             await self._outbox.publish(actor, *(_deletion(state, project.id, project.key, now) for state in states))
 
         await self._unit_of_work.run(work)

@@ -221,6 +221,29 @@ async def test_an_unarchive_by_an_admin_shows_no_role(house: House) -> None:
     assert (await house.writes.unarchive(ADMIN, state.key)).my_role is None
 
 
+async def test_a_restored_project_is_there_again_and_told_of_once(house: House) -> None:
+    web = house.a_project()
+    house.projects.deleted.add(web.id)
+    for _ in range(2):
+        assert (await house.writes.restore(OWNER, str(web.id))).id == web.id
+    assert house.projects.deleted == set()
+    assert house.event.type == "project.restored"
+    assert house.event.changes == {"deleted_at": Change(SOME_DAY, None)}
+    assert (house.event.subject_version, house.projects.rows[web.id].version) == (2, 2)
+
+
+@pytest.mark.parametrize("actor", [MAINTAINER, MEMBER, VIEWER])
+async def test_only_its_owner_restores_a_project(house: House, actor: Actor) -> None:
+    web = house.a_project()
+    house.projects.deleted.add(web.id)
+    with pytest.raises(InsufficientRole) as refusal:
+        await house.writes.restore(actor, str(web.id))
+    assert refusal.value.members == {"required_role": "owner"}
+    with pytest.raises(ProjectNotFound):
+        await house.writes.restore(OUTSIDER, str(web.id))
+    assert (await house.writes.restore(ADMIN, str(web.id))).my_role is None
+
+
 async def test_who_is_narrowed_to_some_projects_creates_none(house: House) -> None:
     web = house.a_project()
     with pytest.raises(TokenNarrowed, match="narrowed"):

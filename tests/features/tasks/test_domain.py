@@ -11,11 +11,15 @@ import pytest
 from service.features.tasks.domain import (
     MAX_DEPTH,
     ParentCycle,
+    ParentDeleted,
+    ParentTooDeep,
     Status,
     changed,
     created,
     is_overdue,
+    levels,
     refuse_misplaced,
+    refuse_unfitting,
     status_from,
 )
 from service.kernel.errors import Invalid
@@ -136,3 +140,21 @@ def test_a_task_can_neither_be_its_own_parent_nor_stand_below_itself(task_id: UU
     with pytest.raises(ParentCycle) as caught:
         refuse_misplaced(PATH[:3], 1, task_id)
     assert caught.value.members == {"path": [str(id_) for id_ in PATH[:3]]}
+
+
+def test_a_tree_has_as_many_levels_as_its_longest_branch() -> None:
+    top = TaskStateFactory.build(parent_id=UUID(int=9))
+    left, right = (TaskStateFactory.build(parent_id=top.id) for _ in range(2))
+    leaf = TaskStateFactory.build(parent_id=right.id)
+    assert levels(top.id, [top]) == 1
+    assert levels(top.id, [leaf, left, right, top]) == 3
+    assert levels(right.id, [leaf, left, right, top]) == 2
+
+
+def test_a_tree_comes_back_where_its_parent_is_there_and_stands_high_enough() -> None:
+    path = [UUID(int=number) for number in range(1, 4)]
+    refuse_unfitting(path, MAX_DEPTH - 3)
+    with pytest.raises(ParentTooDeep, match="5 levels"):
+        refuse_unfitting(path, MAX_DEPTH - 2)
+    with pytest.raises(ParentDeleted, match="restore that first"):
+        refuse_unfitting(None, 1)

@@ -84,7 +84,7 @@ async def test_deleted_tasks_keep_their_row_with_the_date_and_a_version(
     later = SOME_DAY + timedelta(days=1)
 
     async def work() -> None:
-        await tasks.delete(await tasks.lock_tree(tree["left"]), later)
+        await tasks.delete(await tasks.lock_tree(tree["left"]), tree["left"], later)
 
     await database.run(work)
     rows = await connection.fetch("SELECT title, version, updated_at FROM tasks WHERE deleted_at = $1 ORDER BY title", later)

@@ -1,0 +1,65 @@
+"""The SQL of restoring and purging tasks."""
+
+from __future__ import annotations
+
+from piccolo.querystring import QueryString
+
+from service.adapters.database.statements import Param, Statement
+from service.features.tasks.statements import STATE_COLUMNS
+
+
+def _lock_project(condition: str) -> Statement:
+    return Statement(
+        lambda: QueryString(
+            "SELECT t.id, p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version "
+            "FROM tasks t JOIN projects p ON p.id = t.project_id "
+            f"WHERE {condition} AND p.deleted_at IS NULL FOR NO KEY UPDATE OF p",
+            *(Param(number + 1) for number in range(condition.count("{}"))),
+        )
+    )
+
+
+LOCK_PROJECT_BY_ID = _lock_project("t.id = {}")
+LOCK_PROJECT_BY_KEY = _lock_project("p.key = {} AND t.number = {}")
+
+LOCK_TAKEN_ALONG = Statement(
+    lambda: QueryString(
+        f"SELECT {STATE_COLUMNS}, deleted_at, coalesce(deleted_with, CASE WHEN deleted_at IS NOT NULL THEN id END) "
+        "FROM tasks WHERE id = {} OR deleted_with = {} ORDER BY id FOR NO KEY UPDATE",
+        Param(1),
+        Param(1),
+    )
+)
+
+RESTORE = Statement(
+    lambda: QueryString(
+        "UPDATE tasks SET deleted_at = NULL, deleted_with = NULL, updated_at = {}, version = version + 1 "
+        "WHERE id = ANY({}::uuid[])",
+        Param(2),
+        Param(1),
+    )
+)
+
+# A deletion is purged as a whole: the task that was deleted is due, and takes along what is below it.
+_DUE = "deleted_at <= {} AND coalesce(deleted_with, id) = id"
+
+# Whoever writes in the project waits, or is not waited for: that is what other purges, restores and changes lock first.
+LOCK_DUE_PROJECT = Statement(
+    lambda: QueryString(
+        f"SELECT id, key FROM projects WHERE id >= {{}} AND id IN (SELECT project_id FROM tasks WHERE {_DUE}) "
+        "ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
+        Param(1),
+        Param(2),
+    )
+)
+
+PURGE = Statement(
+    lambda: QueryString(
+        f"WITH RECURSIVE doomed AS ((SELECT id FROM tasks WHERE project_id = {{}} AND {_DUE} ORDER BY deleted_at, id LIMIT {{}}) "
+        "UNION SELECT t.id FROM tasks t JOIN doomed d ON t.parent_id = d.id) "
+        "DELETE FROM tasks t USING doomed WHERE t.id = doomed.id RETURNING t.id, t.number, t.version",
+        Param(1),
+        Param(2),
+        Param(3),
+    )
+)
