@@ -66,6 +66,14 @@ class Outbox(Protocol):
         """
         ...
 
+    async def forget(self, subject_ids: Collection[UUID]) -> None:
+        """Empty the values in every event about these subjects, in the open unit of work; that it happened stays."""
+        ...
+
+    async def forget_project(self, project_id: UUID, after: int, most: int) -> int | None:
+        """The same for the next so many events in a project, behind a place; the place reached, None where there are no more."""
+        ...
+
     async def values_at(self, subject_id: UUID, version: int, fields: Collection[str]) -> Mapping[str, Any]:
         """See preconditions.History: the values that fields of a subject had at a version, of those that changed after it."""
         ...

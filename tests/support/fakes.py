@@ -73,12 +73,26 @@ class FakeOutbox(Outbox):
     async def record(self, actor: Actor, *entries: AuditEntry) -> None:
         self.entries += entries
 
+    async def forget(self, subject_ids: Collection[UUID]) -> None:
+        self._empty(event for event in self.events if event.subject_id in subject_ids)
+
+    async def forget_project(self, project_id: UUID, after: int, most: int) -> int | None:
+        told = [number for number, event in enumerate(self.events, 1) if event.project_id == project_id and number > after]
+        self._empty(self.events[number - 1] for number in told[:most])
+        return told[:most][-1] if told else None
+
     async def values_at(self, subject_id: UUID, version: int, fields: Collection[str]) -> Mapping[str, Any]:
         later = [event for event in self.events if event.subject_id == subject_id and event.subject_version > version]
         found: dict[str, Any] = {}
         for event in sorted(later, key=lambda event: event.subject_version, reverse=True):
             found |= {field: change.old for field, change in event.changes.items() if field in fields}
         return found
+
+    @staticmethod
+    def _empty(events: Iterable[Event]) -> None:
+        for event in events:
+            event.changes.clear()
+            event.data.clear()
 
     @property
     def types(self) -> list[str]:

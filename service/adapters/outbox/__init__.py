@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from service.adapters.outbox.statements import INSERT, INSERT_AUDIT, INSERT_ONE, INSERT_WITH_DELIVERIES, OPEN_EPOCH, VALUES_AT
+from service.adapters.outbox.statements import (
+    FORGET,
+    FORGET_PROJECT,
+    INSERT,
+    INSERT_AUDIT,
+    INSERT_ONE,
+    INSERT_WITH_DELIVERIES,
+    OPEN_EPOCH,
+    VALUES_AT,
+)
 from service.adapters.outbox.tables import AuditRow, DeliveryRow, EpochRow, EventRow
 from service.kernel.audit import AuditEntry, Outcome
 
@@ -68,6 +77,17 @@ class PostgresOutbox:
         """Write audit entries that no event stands behind, in the open transaction."""
         self._database.require_unit()
         await self._audit(actor, [(None, entry) for entry in entries], self._clock.now())
+
+    async def forget(self, subject_ids: Collection[UUID]) -> None:
+        """See ports.Outbox."""
+        self._database.require_unit()
+        await self._database.fetch(FORGET, list(subject_ids))
+
+    async def forget_project(self, project_id: UUID, after: int, most: int) -> int | None:
+        """See ports.Outbox."""
+        self._database.require_unit()
+        rows = await self._database.fetch(FORGET_PROJECT, project_id, after, most)
+        return max((row[0] for row in rows), default=None)
 
     async def values_at(self, subject_id: UUID, version: int, fields: Collection[str]) -> Mapping[str, Any]:
         """See ports.Outbox."""

@@ -70,6 +70,19 @@ VALUES_AT = Statement(
     )
 )  # fmt: skip
 
+# Of what was purged, events say that something was done to it, and nothing of what it was.
+_EMPTIED = "UPDATE events SET changes = jsonb_build_object(), data = jsonb_build_object()"
+
+FORGET = Statement(lambda: QueryString(f"{_EMPTIED} WHERE subject_id = ANY ({{}}::uuid[])", Param(1)))
+
+FORGET_PROJECT = Statement(
+    lambda: QueryString(
+        "WITH told AS (SELECT sequence FROM events WHERE project_id = {} AND sequence > {} ORDER BY sequence LIMIT {}) "
+        f"{_EMPTIED} FROM told WHERE events.sequence = told.sequence RETURNING told.sequence",
+        Param(1), Param(2), Param(3),
+    )
+)  # fmt: skip
+
 _AUDIT = (
     ("id", "uuid"), ("time", "timestamptz"), ("action", "text"), ("outcome", "text"), ("reason", "text"), ("actor_id", "uuid"),
     ("actor_kind", "text"), ("session_id", "uuid"), ("token_id", "uuid"), ("target_type", "text"), ("target_id", "uuid"),

@@ -39,6 +39,13 @@ class ProjectRestored(Event, frozen=True):
     type = "project.restored"
 
 
+class ProjectPurged(Event, frozen=True):
+    """A deleted project was removed for good, with all that was in it; no event tells of each task."""
+
+    type = "project.purged"
+    audited = True
+
+
 class MemberAdded(Event, frozen=True):
     """A person was given a role in a project; the subject is the membership, `data` says whose and which."""
 

@@ -31,3 +31,9 @@ class TaskRestored(Event, frozen=True):
     """A deleted task came back."""
 
     type = "task.restored"
+
+
+class TaskPurged(Event, frozen=True):
+    """A deleted task was removed for good."""
+
+    type = "task.purged"

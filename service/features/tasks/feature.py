@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from service.features.projects.ports import Projects
@@ -12,14 +13,15 @@ from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
 from service.features.tasks.deleted_repository import PiccoloDeletedTasks
 from service.features.tasks.filter_controller import FilterController
+from service.features.tasks.purging import TaskPurges
 from service.features.tasks.repository import PiccoloTasks
 from service.features.tasks.restoring import TaskRestores
 from service.features.tasks.unassigning import Unassigning
 from service.features.tasks.use_cases import TaskWrites
-from service.wiring import Feature
+from service.wiring import Feature, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from service.wiring import Ports, Provided
 
@@ -39,4 +41,11 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     }
 
 
-FEATURE = Feature("tasks", (TaskController, BulkController, FilterController), provide)
+def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
+    """What the worker does for tasks."""
+    deleted_tasks, kept = PiccoloDeletedTasks(ports.database), ports.settings.deleted_kept
+    purges = TaskPurges(ports.database, deleted_tasks, ports.outbox, ports.clock, ports.ids, kept)
+    return (Job("purge_tasks", timedelta(hours=1), purges.run),)
+
+
+FEATURE = Feature("tasks", (TaskController, BulkController, FilterController), provide, jobs)

@@ -1,0 +1,59 @@
+"""Deleted projects in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from piccolo.querystring import QueryString
+
+from service.adapters.database import Database, Param, Statement
+from service.features.projects.deleted_ports import DeletedProjects, DoomedProject
+from service.features.projects.tables import ProjectRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+DOOM = Statement(
+    lambda: QueryString(
+        "UPDATE projects SET purging_at = coalesce(purging_at, {}) WHERE id = ("
+        "SELECT id FROM projects WHERE deleted_at <= {} AND id > {} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) "
+        "RETURNING id, key, version",
+        Param(3), Param(1), Param(2),
+    )
+)  # fmt: skip
+
+HOLD = Statement(lambda: QueryString("SELECT id FROM projects WHERE id = {} FOR UPDATE", Param(1)))
+
+# Tasks belong to a feature above, so their table goes by its name here.
+PURGE_TASKS = Statement(
+    lambda: QueryString(
+        "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE project_id = {} LIMIT {}) RETURNING id", Param(1), Param(2)
+    )
+)
+
+PURGE = Statement(lambda: ProjectRow.delete().where(ProjectRow.id == Param(1)))
+
+
+class PiccoloDeletedProjects(DeletedProjects):
+    """Fills deleted_ports.DeletedProjects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def doom(self, cutoff: datetime, after: UUID, now: datetime) -> DoomedProject | None:
+        """See deleted_ports.DeletedProjects."""
+        row = await self._database.fetch_row(DOOM, cutoff, after, now)
+        return DoomedProject(*row) if row else None
+
+    async def hold(self, project_id: UUID) -> bool:
+        """See deleted_ports.DeletedProjects."""
+        return await self._database.fetch_row(HOLD, project_id) is not None
+
+    async def purge_tasks(self, project_id: UUID, most: int) -> int:
+        """See deleted_ports.DeletedProjects."""
+        return len(await self._database.fetch(PURGE_TASKS, project_id, most))
+
+    async def purge(self, project_id: UUID) -> None:
+        """See deleted_ports.DeletedProjects."""
+        await self._database.fetch(PURGE, project_id)
