@@ -133,3 +133,25 @@ async def test_of_a_restore_and_creates_one_gets_the_key(ann: Api, rounds: int, 
         restored = answers.pop(many // 4)
         assert (restored, answers.count(201)) in ((200, 0), (409, 1))
         assert set(answers) <= {201, 409}
+
+
+@pytest.mark.parametrize(("rounds", "many"), CROWDS)
+async def test_no_subtask_comes_back_below_a_parent_that_is_deleted_meanwhile(
+    ann: Api, connection: asyncpg.Connection[Any], rounds: int, many: int
+) -> None:
+    web = await a_project(ann, key="WEB")
+    for _ in range(rounds):
+        parents = [await a_task(ann, web) for _ in range(many // 4)]
+        children = [await a_task(ann, web, parent_id=parent["id"]) for parent in parents]
+        for child in children:
+            await ann.delete(f"/tasks/{child['id']}")
+        calls = [
+            call
+            for parent, child in zip(parents, children, strict=True)
+            for call in (ann.post(f"/tasks/{child['id']}/restore"), ann.delete(f"/tasks/{parent['id']}"))
+        ]
+        answers = await statuses(*calls)
+        assert set(answers[0::2]) <= {200, 409}
+        assert set(answers[1::2]) == {204}
+        lost = "SELECT count(*) FROM tasks t JOIN tasks above ON above.id = t.parent_id "
+        assert await connection.fetchval(f"{lost} WHERE t.deleted_at IS NULL AND above.deleted_at IS NOT NULL") == 0
