@@ -53,6 +53,7 @@ MATRIX: dict[str, list[tuple[str, str | None, tuple[int, ...]]]] = {
     "delete_project": [("DELETE /projects/{project}", None, answering(204, OWNERS))],
     "archive_project": [("POST /projects/{project}/archive", None, OWNERS)],
     "unarchive_project": [("POST /projects/{project}/unarchive", None, OWNERS)],
+    "restore_project": [("POST /projects/{project}/restore", None, OWNERS)],
     "transfer_project": [
         ("POST /projects/{project}/transfer", '{"user_id": "{guest}"}', OWNERS),
         ("POST /projects/{project}/transfer", '{"user_id": "{self}"}', (404, 404, 404, 403, 403, 403, 200, 422)),
@@ -64,6 +65,7 @@ MATRIX: dict[str, list[tuple[str, str | None, tuple[int, ...]]]] = {
     "get_task": [("GET /tasks/{task}", None, VISIBLE), ("GET /tasks/{key}-1", None, VISIBLE)],
     "update_task": [("PATCH /tasks/{task}", '{"title": "T"}', MEMBERS)],
     "delete_task": [("DELETE /tasks/{task}", None, answering(204, MEMBERS))],
+    "restore_task": [("POST /tasks/{task}/restore", None, MAINTAINERS)],
     "bulk_create_tasks": [
         (
             "POST /tasks/bulk-create",

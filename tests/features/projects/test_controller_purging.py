@@ -69,10 +69,8 @@ async def test_nothing_of_a_purged_project_is_left_in_the_database_but_the_audit
     assert WORD not in text
     assert "Kept" in text
     told = await the_events(connection, web["id"])
-    assert [event["type"] for event in told] == [
-        "project.created", "project.member_added", "project.deleted", "project.purged",
-    ]  # fmt: skip
-    assert [(event["changes"], event["data"]) for event in told] == [({}, {})] * 4
+    assert [event["type"] for event in told] == ["project.created", "project.deleted", "project.purged"]
+    assert [(event["changes"], event["data"]) for event in told] == [({}, {})] * 3
     assert (told[-1]["subject_key"], told[-1]["subject_version"], told[-1]["actor_kind"]) == ("WEB", 3, "system")
     audited = await connection.fetch("SELECT action FROM audit_events WHERE target_id = $1::uuid", web["id"])
     assert [row[0] for row in audited] == ["project.purged"]
