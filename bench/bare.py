@@ -171,7 +171,7 @@ class Bare:
         data = msgspec.json.encode({"title": draft.title, "status": "todo", "priority": 3}).decode()
         event = (
             self._ids.new(), "task.created", now, user_id, "user", draft.project_id, "task", task_id, task["key"], 1, "{}", data,
-            str(self._ids.new()),
+            str(self._ids.new()), None, None,
         )  # fmt: skip
         await connection.fetch(self._tell, *event)
         return task

@@ -14,6 +14,7 @@ from service.features.accounts.tables import (
     OneTimeTokenRow,
     UserRow,
 )
+from service.features.comments.tables import CommentRow
 from service.features.members.tables import InvitationRow
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
@@ -43,6 +44,7 @@ TABLES = [
     MembershipRow,
     InvitationRow,
     TaskRow,
+    CommentRow,
 ]
 
 APP_CONFIG = AppConfig(

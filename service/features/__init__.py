@@ -1,6 +1,7 @@
 """The features, lower ones first: a feature may build on those before it."""
 
 from service.features.accounts.feature import FEATURE as ACCOUNTS
+from service.features.comments.feature import FEATURE as COMMENTS
 from service.features.members.feature import FEATURE as MEMBERS
 from service.features.notifications.feature import FEATURE as NOTIFICATIONS
 from service.features.operations.feature import FEATURE as OPERATIONS
@@ -19,5 +20,6 @@ FEATURES = (
     PROJECTS,
     TASKS,
     MEMBERS,
+    COMMENTS,
     NOTIFICATIONS,
 )

@@ -42,6 +42,8 @@ class Policy(StrEnum):
     SESSION = "anyone who is signed in by a login; no personal access token"
     ADMIN = "instance admins"
     VISIBLE = "who may see the object"
+    AUTHOR = "its author"
+    AUTHOR_OR_MAINTAINER = "its author, and maintainers of the project and above"
     SELF = "the person it is about, and instance admins"
     INVITED = "the person who is invited"
     VIEWER = "viewers of the project and above"

@@ -27,6 +27,8 @@ class Event(Struct, frozen=True, kw_only=True):
     subject_key: str | None = None
     subject_version: int
     project_id: UUID | None = None
+    # In whose history the event stands, where that is not its subject's own: a comment's is told in its task's.
+    about_id: UUID | None = None
     changes: dict[str, Change] = {}
     data: dict[str, Any] = {}
 

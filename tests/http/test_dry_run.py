@@ -29,10 +29,12 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "archive_project": ("ann", "/projects/WEB/archive", None),
     "bulk_create_tasks": ("ann", "/tasks/bulk-create", {"tasks": [{"project_id": "{web}", "title": f"T{n}"} for n in range(3)]}),
     "bulk_update_tasks": ("ann", "/tasks/bulk-update", {"task_ids": ["{task}"], "update_data": {"status": "done"}}),
+    "create_comment": ("bob", "/tasks/WEB-1/comments", {"body": "Looks good."}),
     "create_project": ("ann", "/projects", {"name": "New Site", "description": "x"}),
     "create_task": ("ann", "/tasks", {"project_id": "{web}", "title": "T", "assignee_id": "{bob}", "parent_id": "{task}"}),
     "create_user": ("root", "/users", {"email": "new@example.com", "role": "user", "full_name": "New"}),
     "deactivate_user": ("root", "/users/{bob}/deactivate", None),
+    "delete_comment": ("ann", "/comments/{said}", None),
     "delete_project": ("ann", "/projects/WEB", None),
     "delete_task": ("ann", "/tasks/WEB-1", None),
     "reset_second_factor": ("root", "/users/{bob}/mfa-reset", None),
@@ -40,10 +42,12 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "set_member": ("ann", "/projects/WEB/members/{bob}", {"role": "viewer"}),
     "restore_project": ("ann", "/projects/{gone}/restore", None),
     "restore_task": ("ann", "/tasks/BIN-1/restore", None),
+    "restore_comment": ("ann", "/comments/{taken_back}/restore", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "transfer_project": ("ann", "/projects/WEB/transfer", {"user_id": "{bob}"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
     "unlock_user": ("root", "/users/{bob}/unlock", None),
+    "update_comment": ("bob", "/comments/{said}", {"body": "Looks better."}),
     "update_me": ("bob", "/users/me", {"locale": "de"}),
     "update_project": ("ann", "/projects/WEB", {"name": "Renamed", "description": None}),
     "update_task": ("ann", "/tasks/{task}", {"title": "Renamed", "due_date": "2026-12-01T00:00:00Z"}),
@@ -75,10 +79,13 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     cora = await a_user(api, "Cora")
     made(await root.post(f"/users/{cora.user['id']}/deactivate"))
     task = await a_task(ann, web)
+    said, taken_back = [made(await bob.post("/tasks/WEB-1/comments", {"body": "Hm."}))["id"] for _ in range(2)]
+    assert (await bob.delete(f"/comments/{taken_back}")).is_success
     for _ in range(5):
         await api.post("/auth/login", {"email": bob.user["email"], "password": "not Bob's"})
     await connection.execute("UPDATE users SET mfa_enabled = true WHERE id = $1::uuid", bob.user["id"])
     ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"], "gone": gone["id"]}
+    ids |= {"said": said, "taken_back": taken_back}
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 
 

@@ -59,6 +59,10 @@ class FakeTasks(Tasks):
         """The id of the project that a stored task is in."""
         return self._project_of[task_id]
 
+    def is_locked(self, task_id: UUID) -> bool:
+        """Whether somebody has asked for the task's lock."""
+        return task_id in self._locked
+
     async def find(self, actor: Actor, reference: str) -> Task:
         """See ports.Tasks."""
         row = self._row(reference)

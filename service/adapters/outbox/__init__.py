@@ -119,6 +119,8 @@ def _row(id_: UUID, actor: Actor, event: Event, now: datetime) -> tuple[object, 
         msgspec.json.encode(event.changes).decode(),
         msgspec.json.encode(event.data).decode(),
         actor.trace.request_id,
+        actor.token_id,
+        event.about_id,
     )
 
 

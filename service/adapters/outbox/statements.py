@@ -14,7 +14,10 @@ _COLUMNS = (
     "id, type, time, actor_id, actor_kind, project_id, subject_type, subject_id, subject_key, subject_version, "
     "changes, data, request_id"
 )
-_TYPES = "uuid, text, timestamptz, uuid, text, uuid, text, uuid, text, integer, jsonb, jsonb, text"
+# What is written of an event; subscribers are told the columns above.
+_WRITTEN = f"{_COLUMNS}, token_id, about_id"
+_TYPES = "uuid, text, timestamptz, uuid, text, uuid, text, uuid, text, integer, jsonb, jsonb, text, uuid, uuid"
+_COUNT = _TYPES.count(",") + 1
 
 
 def _insert(returning: str) -> QueryString:
@@ -22,11 +25,11 @@ def _insert(returning: str) -> QueryString:
     arrays = ", ".join(f"{{}}::{type_.strip()}[]" for type_ in _TYPES.split(","))
     epoch = EpochRow.select(QueryString("max(epoch)")).querystrings[0]
     return QueryString(
-        f"INSERT INTO events (epoch, xid, {_COLUMNS}) "
-        f"SELECT ({{}}), pg_current_xact_id()::text::bigint, told.* FROM unnest({arrays}) AS told ({_COLUMNS}) "
+        f"INSERT INTO events (epoch, xid, {_WRITTEN}) "
+        f"SELECT ({{}}), pg_current_xact_id()::text::bigint, told.* FROM unnest({arrays}) AS told ({_WRITTEN}) "
         f"RETURNING {returning}",
         epoch,
-        *(Param(number) for number in range(1, 14)),
+        *(Param(number) for number in range(1, _COUNT + 1)),
     )
 
 
@@ -34,15 +37,15 @@ def _insert_one() -> QueryString:
     epoch = EpochRow.select(QueryString("max(epoch)")).querystrings[0]
     values = ", ".join("{}" for _ in _TYPES.split(","))
     return QueryString(
-        f"INSERT INTO events (epoch, xid, {_COLUMNS}) "
+        f"INSERT INTO events (epoch, xid, {_WRITTEN}) "
         f"VALUES (({{}}), pg_current_xact_id()::text::bigint, {values}) RETURNING epoch, xid, sequence",
         epoch,
-        *(Param(number) for number in range(1, 14)),
+        *(Param(number) for number in range(1, _COUNT + 1)),
     )
 
 
 INSERT = Statement(lambda: _insert("epoch, xid, sequence"))
-# Most writes tell one event, for which thirteen arrays of one are much encoding (64 type checks in asyncpg per write).
+# Most writes tell one event, for which fifteen arrays of one are much encoding (64 type checks in asyncpg per write).
 INSERT_ONE = Statement(_insert_one)
 
 # Only here is anybody notified: a commit that notifies waits for every other one that does.
@@ -55,7 +58,7 @@ INSERT_WITH_DELIVERIES = Statement(
         "JOIN placed ON placed.id = due.event_id) "
         f"SELECT epoch, xid, sequence FROM placed, pg_notify('{CHANNEL}', '') ORDER BY sequence",
         _insert("epoch, xid, sequence, id"),
-        Param(14), Param(14), Param(15), Param(16), Param(17),
+        *(Param(_COUNT + number) for number in (1, 1, 2, 3, 4)),
     )
 )  # fmt: skip
 
@@ -73,7 +76,14 @@ VALUES_AT = Statement(
 # Of what was purged, events say that something was done to it, and nothing of what it was.
 _EMPTIED = "UPDATE events SET changes = jsonb_build_object(), data = jsonb_build_object()"
 
-FORGET = Statement(lambda: QueryString(f"{_EMPTIED} WHERE subject_id = ANY ({{}}::uuid[])", Param(1)))
+# With what was told of others in the subject's history: a task takes along what was said on it.
+FORGET = Statement(
+    lambda: QueryString(
+        f"{_EMPTIED} WHERE subject_id = ANY ({{}}::uuid[]) OR coalesce(about_id, subject_id) = ANY ({{}}::uuid[])",
+        Param(1),
+        Param(1),
+    )
+)
 
 FORGET_PROJECT = Statement(
     lambda: QueryString(

@@ -34,6 +34,10 @@ class EventRow(Table, tablename="events", db=ENGINE):
     changes = JSONB(default="{}")
     data = JSONB(default="{}")
     request_id = Text(default=None)
+    # The personal access token that was used, if one was.
+    token_id = UUID(null=True, default=None)
+    # In whose history the event stands, where that is not its subject's own.
+    about_id = UUID(null=True, default=None)
 
 
 class AuditRow(Table, tablename="audit_events", db=ENGINE):

@@ -8,8 +8,8 @@ from service.adapters.database import Database
 from service.features.projects.domain import ProjectState
 from service.features.tasks import deleted_statements
 from service.features.tasks.deleted_ports import DeletedTasks, PurgedTask
-from service.features.tasks.domain import DeletedTask, TaskNotFound
-from service.features.tasks.repository import KEY, state_of
+from service.features.tasks.domain import DeletedTask, TaskNotFound, parse_key
+from service.features.tasks.repository import state_of
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class PiccoloDeletedTasks(DeletedTasks):
         task_id = parse_id(reference)
         if task_id is not None:
             row = await self._database.fetch_row(deleted_statements.LOCK_PROJECT_BY_ID, task_id)
-        elif match := KEY.fullmatch(reference):
-            row = await self._database.fetch_row(deleted_statements.LOCK_PROJECT_BY_KEY, match[1], int(match[2]))
+        elif key := parse_key(reference):
+            row = await self._database.fetch_row(deleted_statements.LOCK_PROJECT_BY_KEY, *key)
         else:
             row = None
         if row is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_DEPTH = 5
+# A number past PostgreSQL's integer names no task.
+_KEY = re.compile(r"([A-Z0-9]{2,10})-([1-9][0-9]{0,8})")
 
 
 class Status(StrEnum):
@@ -192,6 +195,12 @@ def refuse_unfitting(parent_path: Sequence[UUID] | None, height: int) -> None:
     if len(parent_path) + height > MAX_DEPTH:
         message = f"Subtasks go at most {MAX_DEPTH} levels deep: move the task above this one up, then restore this one."
         raise ParentTooDeep(message)
+
+
+def parse_key(reference: str) -> tuple[str, int] | None:
+    """The project's key and the number that `WEB-12` is made of, None if the reference is no key."""
+    match = _KEY.fullmatch(reference)
+    return (match[1], int(match[2])) if match else None
 
 
 def is_overdue(status: Status, due_date: datetime | None, now: datetime) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,6 +21,7 @@ from service.features.tasks.domain import (
     TaskRef,
     TaskState,
     is_overdue,
+    parse_key,
 )
 from service.features.tasks.filter_domain import Moment, needs_zone
 from service.features.tasks.ports import Insider, TaskFilter, Tasks
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from service.kernel.filter.tree import Condition
     from service.kernel.ports import Clock
 
-# A number past PostgreSQL's integer names no task.
-KEY = re.compile(r"([A-Z0-9]{2,10})-([1-9][0-9]{0,8})")
-
 
 class PiccoloTasks(Tasks):
     """Fills ports.Tasks."""
@@ -57,8 +54,8 @@ class PiccoloTasks(Tasks):
         task_id = parse_id(reference)
         if task_id is not None:
             row = await self._database.fetch_row(statements.FIND_BY_ID, actor.id, actor.is_admin, task_id)
-        elif match := KEY.fullmatch(reference):
-            row = await self._database.fetch_row(statements.FIND_BY_KEY, actor.id, actor.is_admin, match[1], int(match[2]))
+        elif key := parse_key(reference):
+            row = await self._database.fetch_row(statements.FIND_BY_KEY, actor.id, actor.is_admin, *key)
         else:
             row = None
         # The row's third column is the project's id: a statement of its own for narrowed tokens would save nothing.
@@ -99,8 +96,8 @@ class PiccoloTasks(Tasks):
         by_id, by_key = statements.LOCK_PROJECT[exclusively]
         if task_id is not None:
             row = await self._database.fetch_row(by_id, task_id)
-        elif match := KEY.fullmatch(reference):
-            row = await self._database.fetch_row(by_key, match[1], int(match[2]))
+        elif key := parse_key(reference):
+            row = await self._database.fetch_row(by_key, *key)
         else:
             row = None
         if row is None:

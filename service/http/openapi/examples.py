@@ -10,6 +10,7 @@ ANN = "0199e4c2-8a51-7c3e-9d2f-4b6a1e5f7a10"
 BOB = "0199e4c2-9b02-7d11-8e44-1c2d3e4f5a6b"
 PROJECT = "0199e4c3-1f2e-7a90-b3c4-5d6e7f8091a2"
 TASK = "0199e4c3-77aa-7b21-a5d6-c7e8f9012345"
+COMMENT = "0199e4c5-2233-7d44-8e55-66778899aabb"
 MORNING = "2026-05-04T09:30:00Z"
 INVITATION = "0199e4c4-2b3c-7d4e-8f50-61728394a5b6"
 JWT = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk5ZTRjMiJ9.c2lnbmF0dXJl"
@@ -20,9 +21,11 @@ VALUES: dict[str, Any] = {
     "api": "v1",
     "archived_at": None,
     "assignee_id": BOB,
+    "body": "The notes of **1.3** are a good start.",
     "body_bytes": 1048576,
     "code": "project_archived",
     "color": "#d73a4a",
+    "Comment.id": COMMENT,
     "comment_count": 2,
     "completed_at": None,
     "count": 1,
@@ -35,6 +38,7 @@ VALUES: dict[str, Any] = {
     "device": "curl/8.14.1",
     "device_token": "wl_dt_6Vt0cPz3mWqLr8XyJd2NkBf5",
     "due_date": "2026-05-29T16:00:00Z",
+    "edited_at": None,
     "email": "ann@example.com",
     "email_verified_at": "2026-05-04T09:12:30Z",
     "expires_at": "2026-06-03T09:30:00Z",
@@ -140,6 +144,7 @@ VALUES: dict[str, Any] = {
     "skipped_count": 0,
     "status": "in_progress",
     "Task.id": TASK,
+    "task_id": TASK,
     "task_ids": [TASK],
     "TaskResult.id": TASK,
     "TaskResult.error": None,
@@ -207,6 +212,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 
 # What stands in a path, by the parameter's name: what it is, and an example.
 PATHS: dict[str, tuple[str, str]] = {
+    "comment": ("The comment's id.", COMMENT),
     "code": ("The code of a problem.", "project_archived"),
     "invitation": ("The invitation's id.", INVITATION),
     "personal_token": ("The token's id.", "0199e4c2-b1c2-7d3e-8f40-5162738495a6"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from service.kernel.events import Change
 from tests.support.stored import the_events
@@ -46,6 +47,18 @@ async def test_the_values_go_and_the_events_stay(
     await database.run(lambda: street.outbox.forget([LAMP, THIRD]))
     assert [await emptied(connection, lamp) for lamp in (LAMP, OTHER, THIRD)] == [[True, True], [False], [True]]
     assert await connection.fetch("SELECT id, epoch, xid, sequence FROM events ORDER BY sequence") == places
+
+
+async def test_what_was_told_of_others_in_the_history_of_a_subject_goes_with_it(
+    database: Database, connection: asyncpg.Connection[Any], clock: FakeClock
+) -> None:
+    street = Street(database, clock)
+    await street.publish(structs.replace(cleaned(LAMP), about_id=OTHER), cleaned(OTHER), cleaned(THIRD))
+    await database.run(lambda: street.outbox.forget([OTHER]))
+    assert [await emptied(connection, lamp) for lamp in (LAMP, OTHER, THIRD)] == [[True], [True], [False]]
+    await street.publish(structs.replace(cleaned(LAMP, 2), about_id=THIRD))
+    await database.run(lambda: street.outbox.forget([LAMP]))
+    assert [await emptied(connection, lamp) for lamp in (LAMP, THIRD)] == [[True, True], [False]]
 
 
 async def test_the_events_of_a_project_are_emptied_in_parts(

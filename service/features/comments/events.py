@@ -1,0 +1,27 @@
+"""What happens to comments; `data` says on which task, in whose history it stands too."""
+
+from service.kernel.events import Event
+
+
+class CommentCreated(Event, frozen=True):
+    """Somebody commented on a task."""
+
+    type = "comment.created"
+
+
+class CommentUpdated(Event, frozen=True):
+    """The text of a comment changed."""
+
+    type = "comment.updated"
+
+
+class CommentDeleted(Event, frozen=True):
+    """A comment was deleted, softly."""
+
+    type = "comment.deleted"
+
+
+class CommentRestored(Event, frozen=True):
+    """A deleted comment came back."""
+
+    type = "comment.restored"
