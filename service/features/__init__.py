@@ -1,6 +1,7 @@
 """The features, lower ones first: a feature may build on those before it."""
 
 from service.features.accounts.feature import FEATURE as ACCOUNTS
+from service.features.changes.feature import FEATURE as CHANGES
 from service.features.comments.feature import FEATURE as COMMENTS
 from service.features.members.feature import FEATURE as MEMBERS
 from service.features.notifications.feature import FEATURE as NOTIFICATIONS
@@ -21,5 +22,6 @@ FEATURES = (
     TASKS,
     MEMBERS,
     COMMENTS,
+    CHANGES,
     NOTIFICATIONS,
 )

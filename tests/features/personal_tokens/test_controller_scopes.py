@@ -116,21 +116,23 @@ async def test_everything_of_a_project_that_a_token_is_narrowed_away_from_reads_
     ann = await a_user(api)
     web, other = await a_project(ann), await a_project(ann)
     task = await a_task(ann, other)
+    comment = made(await ann.post(f"/tasks/{task['id']}/comments", {"body": "Hidden"}))
     script = await a_personal_token(ann, *EVERY_SCOPE, project_ids=[web["id"]])
     # Valid bodies: what is wrong with one would be told first.
     paths = describe(api.app, "/")["paths"]
     asked = 0
     for method, path, access in routes(api.app):
-        if access.scope is None or not re.search(r"{(task|project):", path):
+        if access.scope is None or not re.search(r"{(task|project|comment):", path):
             continue
         template = re.sub(r":\w+}", "}", path)
         content = paths[template][method.lower()].get("requestBody", {}).get("content", {})
         body = content["application/json"]["example"] if content else body_for(method)
         for known in ({"task": task["id"], "project": other["id"]}, {"task": task["key"], "project": other["key"]}):
-            response = await script.call(method, filled(path, **known), body)
+            response = await script.call(method, filled(path, comment=comment["id"], **known), body)
             assert response.status_code == 404, (method, path, response.text)
             assert other["name"] not in response.text
             asked += 1
-    assert asked >= 14
-    assert made(await ann.get(f"/tasks/{task['id']}"))["version"] == task["version"]
+    assert asked >= 28
+    assert made(await ann.get(f"/tasks/{task['id']}")) == task | {"comment_count": 1}
+    assert made(await ann.get(f"/comments/{comment['id']}")) == comment
     assert made(await ann.get(f"/projects/{other['id']}"))["version"] == other["version"]
