@@ -1,4 +1,4 @@
-"""Loads the issues and pull requests of a GitHub archive into Worklane, through its public API and nothing else."""
+"""Loads the issues, pull requests and comments of a GitHub archive into Worklane, through its public API and nothing else."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from urllib.parse import urlencode, urlsplit
 # What the API accepts, in code points.
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 20_000
+LONGEST_COMMENT = 20_000
 LONGEST_PROJECT_NAME = 100
 KINDS = {"issues": "issue", "pulls": "pull request"}
 STATUS = {"open": "todo", "closed": "done", "merged": "done"}
@@ -47,6 +48,14 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What becomes of an issue or a pull request: the task to create, and the comments on it, the oldest first."""
+
+    task: dict[str, str]
+    comments: list[str]
+
+
 def task(entry: dict[str, Any], kind: str) -> dict[str, str]:
     """What to send for an issue or a pull request; a title too long for its field stands whole in the description.
 
@@ -67,8 +76,21 @@ def task(entry: dict[str, Any], kind: str) -> dict[str, str]:
     }
 
 
-def read_archive(path: Path) -> tuple[str, list[dict[str, str]]]:
-    """The archive's name for itself and its tasks, in the order of their numbers.
+def comments(entry: dict[str, Any], kind: str) -> list[str]:
+    """What to send for the comments of an entry: nobody can write in another's name, so each begins with its author's.
+
+    Raises:
+        LoadFailed: the entry's comments are no list of objects.
+    """
+    found = entry.get("comments") or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise LoadFailed(f"{kind} {entry.get('number')}: its comments are no list of objects.")
+    texts = (f"**{each.get('author') or 'ghost'}** wrote:\n\n{each.get('body') or ''}" for each in found)
+    return [shortened(printable(text), LONGEST_COMMENT) for text in texts]
+
+
+def read_archive(path: Path) -> tuple[str, list[Entry]]:
+    """The archive's name for itself and its entries, in the order of their numbers.
 
     Raises:
         LoadFailed: the file can't be read, or holds something else.
@@ -84,7 +106,7 @@ def read_archive(path: Path) -> tuple[str, list[dict[str, str]]]:
         raise LoadFailed(f"{path} holds an entry that is no object with a number.")
     pairs.sort(key=lambda pair: pair[0]["number"])
     name = " ".join(printable(str(archive.get("repo") or path.stem)).split())
-    return shortened(name, LONGEST_PROJECT_NAME), [task(entry, kind) for entry, kind in pairs]
+    return shortened(name, LONGEST_PROJECT_NAME), [Entry(task(entry, kind), comments(entry, kind)) for entry, kind in pairs]
 
 
 def listed(archive: Any, key: str) -> list[Any]:
@@ -204,21 +226,27 @@ def sign_in(client: Client, email: str, password: str) -> None:
     client.token = client.expect(200, "POST", "/auth/login", {"email": email, "password": password})["access_token"]
 
 
-def load(client: Client, project_id: str, tasks: list[dict[str, str]], connections: int) -> None:
-    """Creates every task over so many connections at once, and shows how far it is."""
-    show, done, step = sys.stdout.isatty(), 0, max(1, len(tasks) // 10)
+def load_one(client: Client, project_id: str, entry: Entry) -> None:
+    """Creates a task and, one after the other, the comments on it."""
+    created = client.expect(201, "POST", "/tasks", {"project_id": project_id, **entry.task})
+    for body in entry.comments:
+        client.expect(201, "POST", f"/tasks/{created['id']}/comments", {"body": body})
+
+
+def load(client: Client, project_id: str, entries: list[Entry], connections: int) -> None:
+    """Loads every entry, so many at once, and shows how far it is."""
+    show, done, step = sys.stdout.isatty(), 0, max(1, len(entries) // 10)
     with ThreadPoolExecutor(connections) as pool:
-        bodies = ({"project_id": project_id, **each} for each in tasks)
-        running = [pool.submit(client.expect, 201, "POST", "/tasks", body) for body in bodies]
+        running = [pool.submit(load_one, client, project_id, entry) for entry in entries]
         try:
             for future in as_completed(running):
                 future.result()
                 done += 1
                 if show:
-                    bar = "█" * (40 * done // len(tasks))
-                    print(f"\r{bar:░<40} {done}/{len(tasks)}", end="", flush=True)
-                elif done % step == 0 or done == len(tasks):
-                    print(f"{done}/{len(tasks)} tasks", flush=True)
+                    bar = "█" * (40 * done // len(entries))
+                    print(f"\r{bar:░<40} {done}/{len(entries)}", end="", flush=True)
+                elif done % step == 0 or done == len(entries):
+                    print(f"{done}/{len(entries)} tasks", flush=True)
         finally:
             pool.shutdown(cancel_futures=True)
             if show:
@@ -234,11 +262,26 @@ def count(client: Client, project_id: str, status: str) -> int:
     return int(page["total"])
 
 
-def differences(client: Client, project_id: str, tasks: list[dict[str, str]]) -> list[str]:
+def count_comments(client: Client, project_id: str) -> int:
+    """How many comments the service counts on all tasks of the project, read page by page."""
+    query = {"project_id": project_id, "limit": 200}
+    page = client.expect(200, "GET", "/tasks?" + urlencode(query))
+    counted: int = sum(each["comment_count"] for each in page["items"])
+    while page["next_cursor"]:
+        page = client.expect(200, "GET", "/tasks?" + urlencode({**query, "cursor": page["next_cursor"]}))
+        counted += sum(each["comment_count"] for each in page["items"])
+    return counted
+
+
+def differences(client: Client, project_id: str, entries: list[Entry]) -> list[str]:
     """Compares what the service counts with what the archive holds, prints both, and names what differs."""
+    counts = [
+        (word, sum(each.task["status"] == status for each in entries), count(client, project_id, parameter))
+        for word, parameter, status in (("open", "pending", "todo"), ("done", "completed", "done"))
+    ]
+    counts.append(("comments", sum(len(each.comments) for each in entries), count_comments(client, project_id)))
     found = []
-    for word, parameter, status in (("open", "pending", "todo"), ("done", "completed", "done")):
-        wanted, there = sum(each["status"] == status for each in tasks), count(client, project_id, parameter)
+    for word, wanted, there in counts:
         print(f"{word}: {there} in Worklane, {wanted} in the archive")
         if there != wanted:
             found.append(f"{word}: {there} instead of {wanted}")
@@ -276,16 +319,16 @@ def main(arguments: list[str] | None = None) -> str | None:
     """Runs it all; what it returns is the reason of a failure."""
     chosen = options(arguments)
     try:
-        name, tasks = read_archive(chosen.archive)
+        name, entries = read_archive(chosen.archive)
         with closing(Client(chosen.url)) as client:
             email, password = account(chosen.email, chosen.password)
             sign_in(client, email, password)
             if chosen.email is None:
                 print(f"New account: {email} with the password {password}")
             project = client.expect(201, "POST", "/projects", {"name": chosen.project or name})
-            print(f"Project {project['key']} ({project['name']}): {len(tasks)} tasks to load")
-            load(client, project["id"], tasks, chosen.connections)
-            found = differences(client, project["id"], tasks)
+            print(f"Project {project['key']} ({project['name']}): {len(entries)} tasks to load")
+            load(client, project["id"], entries, chosen.connections)
+            found = differences(client, project["id"], entries)
     except LoadFailed as error:
         return str(error)
     return f"The service and the archive differ: {'; '.join(found)}." if found else None

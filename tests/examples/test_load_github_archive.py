@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from examples.load_github_archive import Client, LoadFailed, main, printable, read_archive, shortened, task
+from examples.load_github_archive import Client, LoadFailed, comments, main, printable, read_archive, shortened, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,11 +130,32 @@ def test_text_that_fits_is_not_shortened() -> None:
 
 
 def test_the_small_archive_is_read_whole_and_in_the_order_of_its_numbers() -> None:
-    name, tasks = read_archive(SMALL)
+    name, entries = read_archive(SMALL)
+    tasks = [each.task for each in entries]
     assert name == "worklane/paper-boats"
+    assert [len(each.comments) for each in entries[:4]] == [0, 2, 1, 0]
     assert [each["title"][:12] for each in tasks[:3]] == ["Boats take o", "Say which wa", "Wax the hull"]
     assert [each["status"] for each in tasks].count("done") == 7
     assert len(tasks) == 12
+
+
+def test_a_comment_begins_with_the_name_of_its_author() -> None:
+    said = [{"author": "quill", "body": "One.\r\nTwo."}, {"author": None, "body": None}, {"body": "y" * 30_000}]
+    first, second, third = comments(entry(comments=said), "issue")
+    assert first == "**quill** wrote:\n\nOne.\nTwo."
+    assert second == "**ghost** wrote:\n\n"
+    assert (len(third), third[:22]) == (20_000, "**ghost** wrote:\n\nyyyy")
+
+
+@pytest.mark.parametrize("said", [None, []])
+def test_an_entry_may_have_no_comments(said: list[str] | None) -> None:
+    assert comments(entry(comments=said), "issue") == comments(entry(), "issue") == []
+
+
+@pytest.mark.parametrize("said", [{"author": "quill"}, ["Hello"], "Hello"])
+def test_comments_that_are_none_are_refused_by_number(said: object) -> None:
+    with pytest.raises(LoadFailed, match="pull request 7: its comments are no list of objects"):
+        comments(entry(comments=said), "pull request")
 
 
 def test_an_archive_without_a_name_is_called_like_its_file(tmp_path: Path) -> None:
@@ -227,26 +248,42 @@ class Tracker:
 
     def __init__(self, lost: int = 0) -> None:
         self.tasks: list[dict[str, Any]] = []
+        self.comments: list[list[str]] = []
         self.lost = lost
         self._lock = threading.Lock()
 
     def reply(self, method: str, path: str, body: Any) -> Reply:
         """The answer to one request."""
+        if method == "POST":
+            return self.written(path, body)
+        if "status=" not in path:
+            return 200, self.page(1 if "cursor=" in path else 0), {}
+        wanted = "done" if "status=completed" in path else "todo"
+        there = sum(each["status"] == wanted for each in self.tasks)
+        if "count=exact" not in path:
+            return 200, {"total": there - 1, "total_is_exact": False}, {}
+        return 200, {"total": there - (self.lost if wanted == "done" else 0), "total_is_exact": True}, {}
+
+    def written(self, path: str, body: Any) -> Reply:
+        """The answer to something that is sent."""
         if path == "/api/v1/auth/register":
             return 409, {"detail": "This e-mail is registered already."}, {}
         if path == "/api/v1/auth/login":
             return 200, {"access_token": "token"}, {}
         if path == "/api/v1/projects":
             return 201, {"id": "p1", "key": "BOATS", "name": body["name"]}, {}
-        if method == "POST":
-            with self._lock:
-                self.tasks.append(body)
+        if path.endswith("/comments"):
+            self.comments[int(path.split("/")[-2])].append(body["body"])
             return 201, {}, {}
-        wanted = "done" if "status=completed" in path else "todo"
-        there = sum(each["status"] == wanted for each in self.tasks)
-        if "count=exact" not in path:
-            return 200, {"total": there - 1, "total_is_exact": False}, {}
-        return 200, {"total": there - (self.lost if wanted == "done" else 0), "total_is_exact": True}, {}
+        with self._lock:
+            self.tasks.append(body)
+            self.comments.append([])
+            return 201, {"id": str(len(self.tasks) - 1)}, {}
+
+    def page(self, number: int) -> dict[str, Any]:
+        """The tasks in two pages."""
+        counts = [{"comment_count": len(each)} for each in self.comments]
+        return {"items": counts[5:] if number else counts[:5], "next_cursor": None if number else "second"}
 
 
 def test_the_small_archive_goes_in_whole_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,14 +291,19 @@ def test_the_small_archive_goes_in_whole_and_is_counted(capsys: pytest.CaptureFi
     with answering(tracker.reply) as url:
         result = main([str(SMALL), "--url", url, "--email", "ada@example.com", "--password", "paper-boats"])
     assert result is None
-    assert sorted(each["title"] for each in tracker.tasks) == sorted(each["title"] for each in read_archive(SMALL)[1])
+    assert sorted(each["title"] for each in tracker.tasks) == sorted(each.task["title"] for each in read_archive(SMALL)[1])
     assert {each["project_id"] for each in tracker.tasks} == {"p1"}
+    said = [texts for texts in tracker.comments if len(texts) == 2]
+    assert said == [
+        ["**quill** wrote:\n\nThe pointed end.\n\nBoth are pointed, I know.", "**tern** wrote:\n\nDraw an arrow → then."]
+    ]
     output = capsys.readouterr().out.splitlines()
     assert output[0] == "Project BOATS (worklane/paper-boats): 12 tasks to load"
-    assert output[-3:] == [
+    assert output[-4:] == [
         "12/12 tasks",
         "open: 5 in Worklane, 5 in the archive",
         "done: 7 in Worklane, 7 in the archive",
+        "comments: 3 in Worklane, 3 in the archive",
     ]
 
 
