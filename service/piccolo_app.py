@@ -20,7 +20,7 @@ from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
 from service.features.sessions.tables import SessionRow
-from service.features.tasks.tables import TaskRow
+from service.features.tasks.tables import TaskRow, TextRow
 
 TABLES = [
     EpochRow,
@@ -45,6 +45,7 @@ TABLES = [
     InvitationRow,
     TaskRow,
     CommentRow,
+    TextRow,
 ]
 
 APP_CONFIG = AppConfig(

@@ -52,8 +52,8 @@ class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = "capped"
     sort: Annotated[str, Meta(max_length=200, description="Up to three keys, comma separated; `-` for descending.")] | None = None
 
-    def window(self, scope: Scope, keys: tuple[str, ...], default: str) -> Window:
-        """The part of the list that is asked for.
+    def window(self, scope: Scope, keys: tuple[str, ...], default: str | None) -> Window:
+        """The part of the list that is asked for; without a default, one that is not sorted is ranked, and has no cursors.
 
         Raises:
             Invalid: two ways of paging at once, an offset past 10 000, or an unknown sort key.
@@ -72,8 +72,11 @@ class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
             errors.append(
                 _error("/page" if by_page else "/skip", f"Offsets end at {LAST_OFFSET}; go on with next_cursor as cursor.")
             )
-        sort = tuple((default if self.sort is None else self.sort).split(","))
+        wanted = default if self.sort is None else self.sort
+        sort = () if wanted is None else tuple(wanted.split(","))
         errors += _sort_errors(sort, keys)
+        if not sort and self.cursor is not None:
+            errors.append(_error("/cursor", "What is ranked has no cursors; use skip and limit, or give a sort."))
         if errors:
             raise Invalid(*errors)
         position = None if self.cursor is None else _position(self.cursor, _fingerprint(scope, sort, _asked(scope)))
@@ -118,10 +121,12 @@ def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[An
         page=None if total is None else window.skip // window.limit + 1,
         page_size=window.limit,
         pages=None if total is None else -(-total // window.limit),
-        next_cursor=_cursor(found.next, fingerprint),
+        next_cursor=_cursor(found.next, fingerprint) if window.sort else None,
         prev_cursor=_cursor(found.prev, fingerprint),
     )
-    headers = {"Link": _links(f"{scope['path']}?{urlencode(asked)}" + ("&" if asked else ""), window, page)}
+    headers = {
+        "Link": _links(f"{scope['path']}?{urlencode(asked)}" + ("&" if asked else ""), window, page, more=found.next is not None)
+    }
     if total is not None:
         headers["X-Total-Count"] = str(total)
     return Response(page, headers=headers)
@@ -156,13 +161,13 @@ def _position(cursor: str, fingerprint: str) -> Position:
     return position
 
 
-def _links(base: str, window: Window, page: Page[Any]) -> str:
+def _links(base: str, window: Window, page: Page[Any], *, more: bool) -> str:
     # Numbers and cursors need no quoting, and what the list was asked for is quoted once, in `base`.
     places = {"first": "skip=0"}
     if window.position is None:
         if window.skip:
             places["prev"] = f"skip={max(0, window.skip - window.limit)}"
-        if page.next_cursor and window.skip + window.limit <= LAST_OFFSET:
+        if more and window.skip + window.limit <= LAST_OFFSET:
             places["next"] = f"skip={window.skip + window.limit}"
         last = max(0, ((page.total or 0) - 1) // window.limit * window.limit)
         if page.total_is_exact and last <= LAST_OFFSET:

@@ -15,6 +15,9 @@ LAST_OFFSET = 10_000
 # Counting further than this costs more than a page of rows (29 ms at 200 000 rows, measured), so a total says "at least".
 LAST_COUNTED = 10_000
 
+# Of what a search finds, so many of the best are shown in their order.
+LAST_RANKED = 1000
+
 
 class InvalidCursor(Malformed):
     """The cursor is not one that this list gave, with these filters and this sort."""
@@ -35,7 +38,10 @@ class Position(Struct, frozen=True, array_like=True):
 
 
 class Window(Struct, frozen=True):
-    """`limit` rows of a list sorted by `sort` keys (`-` = descending), from a position or after `skip` rows."""
+    """`limit` rows of a list sorted by `sort` keys (`-` = descending), from a position or after `skip` rows.
+
+    Without keys they are ranked by how well they match what was searched for, and have no positions.
+    """
 
     limit: int
     skip: int

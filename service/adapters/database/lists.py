@@ -10,7 +10,7 @@ from service.adapters.database import keyset
 from service.adapters.database.keyset import Key
 from service.adapters.database.statements import Param, Statement
 from service.kernel.errors import Invalid
-from service.kernel.paging import LAST_COUNTED, InvalidCursor, Position, Slice
+from service.kernel.paging import LAST_COUNTED, LAST_RANKED, InvalidCursor, Position, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ T = TypeVar("T")
 # Named parameters and sorts make a bounded number of texts, filters any.
 MAX_KEPT = 500
 
-__all__ = ["Condition", "Key", "ListStatements", "like"]
+__all__ = ["Condition", "Key", "ListStatements", "Ranking", "like"]
 
 
 class Condition:
@@ -44,6 +44,17 @@ class Condition:
         self.name = name
         self.build = build
         self.arguments = (argument, *more) if argument is not None else ()
+
+
+class Ranking(Condition):
+    """Not a filter but what a search found: the SQL of (id, rank), at most so many rows of it."""
+
+    __slots__ = ("most",)
+
+    def __init__(self, name: str, build: Callable[..., QueryString], *arguments: Any, most: int) -> None:
+        """As of a condition; every argument is bound."""
+        super().__init__(name, build, *arguments)
+        self.most = most
 
 
 class ListStatements:
@@ -79,6 +90,24 @@ class ListStatements:
         after, before = self._around([row[-width:] for row in (rows[:1] + rows[-1:])], window, more=more)
         total, exact = await self._total(database, conditions, window, len(rows), more=more)
         return Slice([build(row[:-width]) for row in rows], total, exact, after, before)
+
+    async def ranked(
+        self, database: Database, conditions: Sequence[Condition], ranking: Ranking, window: Window,
+        build: Callable[[Iterable[Any]], T],
+    ) -> Slice[T]:  # fmt: skip
+        """The rows of a window of what a search found, the best first; further than the best thousand it does not go."""
+        every = [*conditions, ranking]
+        statement = self._statement(("ranked", *_names(every)), lambda: self._ranked(conditions, ranking))
+        wanted = max(0, min(window.limit, LAST_RANKED - window.skip))
+        rows = await database.fetch(statement, *_arguments(every), wanted, window.skip)
+        matching, found = rows[0][:2]
+        # The counts come also where nothing else does.
+        built = [build(row[2:-2]) for row in rows if row[-1] is not None]
+        total = min(matching, LAST_RANKED)
+        more = Position(()) if window.skip + window.limit < total else None
+        if window.count == "none":
+            return Slice(built, next=more)
+        return Slice(built, total, matching <= LAST_RANKED and found < ranking.most, more)
 
     async def ids(self, database: Database, conditions: Sequence[Condition], limit: int) -> list[Any]:
         """The ids of the first so many rows, in the order of the ids; `counted` selects nothing else."""
@@ -174,6 +203,31 @@ class ListStatements:
         union = " UNION ALL ".join("{}" for _ in branches)
         text = f"SELECT * FROM ({union}) AS page ORDER BY {order} LIMIT {{}}"
         return QueryString(text, *branches, limit)
+
+    def _ranked(self, conditions: Sequence[Condition], ranking: Ranking) -> QueryString:
+        bound = len(_arguments(conditions))
+        last = bound + len(ranking.arguments)
+        found = ranking.build(*(Param(number) for number in range(bound + 1, last + 1)))
+        row = QueryString("{} = candidate.id", self._tie)
+        # A LATERAL with a LIMIT is a loop over the candidates in their order, which ends as soon as there are enough.
+        best = QueryString(
+            "SELECT candidate.id, candidate.rank FROM (SELECT id, rank FROM found ORDER BY rank DESC, id DESC) AS candidate "
+            "CROSS JOIN LATERAL ({} LIMIT 1) AS kept "
+            f"ORDER BY candidate.rank DESC, candidate.id DESC LIMIT {LAST_RANKED + 1}",
+            _where(self._counted().where(row), conditions),
+        )
+        page = QueryString(
+            "SELECT whole.*, candidate.rank, candidate.id AS candidate_id "
+            "FROM (SELECT id, rank FROM best ORDER BY rank DESC, id DESC LIMIT {} OFFSET {}) AS candidate "
+            "CROSS JOIN LATERAL ({} LIMIT 1) AS whole",
+            *(Param(last + 1), Param(last + 2), self._select().where(row).querystrings[0]),
+        )
+        return QueryString(
+            "WITH found AS MATERIALIZED ({}), best AS MATERIALIZED ({}) "
+            "SELECT (SELECT count(*) FROM best), (SELECT count(*) FROM found), page.* FROM (SELECT 1) AS always "
+            "LEFT JOIN ({}) AS page ON true ORDER BY page.rank DESC, page.candidate_id DESC",
+            *(found, best, page),
+        )
 
     def _ids(self, conditions: Sequence[Condition]) -> QueryString:
         bound = len(_arguments(conditions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -25,10 +26,11 @@ from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Actor, Scope
 from service.kernel.errors import PreconditionRequired
-from service.kernel.text import Instant, parse_id
+from service.kernel.text import Instant, parse_id, searchable
 from service.wiring import Injected
 
 SORT_KEYS = ("created_at", "updated_at", "priority", "due_date", "title", "number", "status")
+MAX_WORDS = 10
 STATUSES = (*Status, "pending", "overdue", "completed")
 
 
@@ -40,6 +42,12 @@ def known_status(text: str) -> str | None:
 def known_assignee(text: str) -> str | None:
     """What is wrong with an assignee to filter by."""
     return None if text in ("me", "none") or parse_id(text) else "Send me, none or the id of a user."
+
+
+def known_search(text: str) -> str | None:
+    """What is wrong with words to search for."""
+    words = re.findall(r"\w+", text.replace("_", " "))
+    return searchable(text) or (None if 0 < len(words) <= MAX_WORDS else f"Send one to {MAX_WORDS} words of letters or digits.")
 
 
 class TasksQuery(PageQuery, kw_only=True):
@@ -65,6 +73,19 @@ class TasksQuery(PageQuery, kw_only=True):
     parent_id: UUID | None = None
     filter: Filter | None = None
     include_deleted: Annotated[bool, Meta(description="Deleted ones too, of projects where you are maintainer or above.")] = False
+    search: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                description="Words, or their beginnings, that title, description and comments have, in any order; or a key as "
+                "`WEB-12`. Without `sort` the best 1000 come in the order of how well they match, by `skip` or `page` only. "
+                "At most 10 000 matches are looked at, those in each project's newest tasks first.",
+                extra={"check": known_search},
+            ),
+        ]
+        | None
+    ) = None
 
     def wanted(self, actor: Actor) -> TaskFilter:
         """The filter, with `me` as the caller."""
@@ -80,6 +101,7 @@ class TasksQuery(PageQuery, kw_only=True):
             parent_id=self.parent_id,
             filter=None if self.filter is None else task_filter(self.filter),
             deleted=self.include_deleted,
+            search=self.search,
         )
 
 
@@ -93,7 +115,7 @@ class TaskController(Controller):
     async def list_tasks(self, request: ApiRequest, tasks: Injected[Tasks]) -> Response[Page[TaskResponse]]:
         """List the tasks of the projects that you belong to."""
         query = request.query(TasksQuery)
-        window = query.window(request.scope, SORT_KEYS, "-created_at")
+        window = query.window(request.scope, SORT_KEYS, "-created_at" if query.search is None else None)
         return respond(request.scope, window, await tasks.page(request.actor, query.wanted(request.actor), window))
 
     @post(

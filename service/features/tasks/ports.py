@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class TaskFilter(Struct, frozen=True):
     """Which of the visible tasks a list shows; what is None does not narrow it.
 
-    `status` is a status or one of `pending`, `overdue`, `completed`; `assignee` is an id or `none`; `filter` is a checked filter.
+    `status` is a status or one of `pending`, `overdue`, `completed`; `assignee` is an id or `none`; `filter` is a checked filter;
+    `search` is words or their beginnings, or a key.
     """
 
     project_id: UUID | None = None
@@ -35,6 +36,7 @@ class TaskFilter(Struct, frozen=True):
     filter: Condition | None = None
     # Those too that are deleted, in projects where the actor is maintainer or above.
     deleted: bool = False
+    search: str | None = None
 
 
 class Insider(Struct, frozen=True):
@@ -57,7 +59,7 @@ class Tasks(Protocol):
         ...
 
     async def page(self, actor: Actor, wanted: TaskFilter, window: Window) -> Slice[Task]:
-        """A part of the tasks that the actor may see."""
+        """A part of the tasks that the actor may see; without sort keys, those that match the search best, best first."""
         ...
 
     async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:

@@ -10,7 +10,7 @@ import msgspec
 
 from service.adapters.database import Database
 from service.features.projects.domain import ProjectRole, ProjectState
-from service.features.tasks import filter_statements, statements
+from service.features.tasks import filter_statements, search_statements, statements
 from service.features.tasks.domain import (
     MAX_DEPTH,
     PersonRef,
@@ -69,7 +69,16 @@ class PiccoloTasks(Tasks):
         conditions = statements.conditions(actor, wanted, now)
         if wanted.filter is not None:
             conditions.append(await self._filtered(actor, wanted.filter, now))
-        return await statements.LIST.page(self._database, conditions, window, lambda row: _task(row, now, self._deleted_kept))
+
+        def build(row: Iterable[Any]) -> Task:
+            return _task(row, now, self._deleted_kept)
+
+        if wanted.search is not None:
+            found = search_statements.ranking(actor, wanted.search, wanted.project_id)
+            if not window.sort:
+                return await statements.LIST.ranked(self._database, conditions, found, window, build)
+            conditions.append(search_statements.condition(found))
+        return await statements.LIST.page(self._database, conditions, window, build)
 
     async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
         """See ports.Tasks."""

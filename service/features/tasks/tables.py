@@ -41,3 +41,21 @@ class TaskRow(Table, tablename="tasks", db=ENGINE):
     deleted_with = UUID(null=True, default=None)
     version = Integer(default=1)
     field_versions = JSONB(default="{}")
+
+
+class Words(Text):
+    """A tsvector, for which Piccolo 1.38 has no column; nothing but SQL reads or writes it."""
+
+    @property
+    def column_type(self) -> str:
+        """What PostgreSQL calls it."""
+        return "TSVECTOR"
+
+
+class TextRow(Table, tablename="task_texts", db=ENGINE):
+    """The words of a task, kept by triggers on `tasks`; the comments' among them by `keep_said_words`."""
+
+    task = ForeignKey(TaskRow, db_column_name="task_id", on_delete=OnDelete.cascade, primary_key=True, null=False, default=None)
+    project_id = UUID(default=None)
+    block = Text(default=None)
+    document = Words(default=None)
