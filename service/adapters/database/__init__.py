@@ -76,6 +76,8 @@ class Database:
             server_settings={
                 "application_name": "worklane",
                 "timezone": "UTC",
+                # Its compiler starts by what the planner fears, which for a search is far from what happens: some 100 ms each.
+                "jit": "off",
                 "statement_timeout": f"{int(seconds * 1000)}",
                 "lock_timeout": f"{int(settings.lock_timeout.total_seconds() * 1000)}",
             },

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import structs
 
 from service.adapters.database import Database
 from service.features.projects.domain import ProjectRole, ProjectState
@@ -78,6 +79,8 @@ class PiccoloTasks(Tasks):
             if not window.sort:
                 return await statements.LIST.ranked(self._database, conditions, found, window, build)
             conditions.append(search_statements.condition(found))
+            # No more than the first matches are looked at, so that nothing further can be counted.
+            window = structs.replace(window, count="none" if window.count == "none" else "capped")
         return await statements.LIST.page(self._database, conditions, window, build)
 
     async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:

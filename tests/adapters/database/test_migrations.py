@@ -163,6 +163,25 @@ async def test_a_concurrent_migration_runs_outside_of_a_transaction(migrated: st
     assert await migrate(Database(url=migrated)) == []
 
 
+async def test_an_index_whose_build_was_cut_off_is_built_anew(migrated: str, folder: Path) -> None:
+    async with connected(migrated) as connection:
+        await connection.execute("CREATE TABLE twice AS SELECT 1 AS id UNION ALL SELECT 1")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute("CREATE UNIQUE INDEX CONCURRENTLY twice_id ON twice (id)")
+        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'twice_id'::regclass"
+        assert await connection.fetchval(valid) is False
+        source = """
+        from service.adapters.database.indexes import build_concurrently
+        CONCURRENT = True
+        async def forwards():
+            for _ in range(2):
+                await build_concurrently({"twice_id": "ON twice (id)"})
+        """
+        write(folder, "1", source)
+        assert await migrate(Database(url=migrated)) == ["1"]
+        assert await connection.fetchval(valid) is True
+
+
 async def test_whoever_finds_another_at_work_waits_for_it(migrated: str, folder: Path) -> None:
     write(folder, "1", HALF.format(then="pass"))
     async with connected(migrated) as other:

@@ -1,4 +1,4 @@
-"""Walking a long list by cursor, forth and back, while others insert and delete."""
+"""Walking a long list by cursor, forth and back, while others insert, delete and edit."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from tests.support.scenes import a_project, a_user
 if TYPE_CHECKING:
     import asyncpg
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
 
-TASKS = 20_000
+TASKS = 100_000
+# What others do between two pages, of each kind.
+WORK = 20
 
-# Rows by SQL: 20 000 requests would measure something else. Several share their time, and a third have no due date.
+# Rows by SQL: 100 000 requests would measure something else. Several share their time, and a third have no due date.
 FILL = """
 INSERT INTO tasks (id, project_id, number, title, status, priority, due_date, reporter_id, comment_count, created_at, updated_at,
                    version, field_versions)
@@ -30,18 +32,24 @@ FROM generate_series($3::int, $4::int) AS n
 
 
 async def others_work(connection: asyncpg.Connection[Any], project: dict[str, Any], user_id: str, numbers: list[int]) -> None:
-    """Somebody deletes tasks with odd numbers, softly, and creates new ones everywhere in the order."""
-    await connection.execute(
-        "UPDATE tasks SET deleted_at = now() WHERE project_id = $1::uuid AND number = ANY($2::int[])",
-        project["id"],
-        random.sample(range(1, TASKS, 2), 100),
-    )
+    """Somebody deletes and moves tasks with odd numbers, edits ones with even numbers in place, and creates ones everywhere."""
+    odd = random.sample(range(1, TASKS, 2), 2 * WORK)
+    for change, chosen in (
+        ("deleted_at = now()", odd[:WORK]),
+        (("priority = 6 - priority, title = title || random(), due_date = due_date - interval '9 days', status = 'in_progress', "
+         "created_at = created_at + interval '1 hour'"), odd[WORK:]),
+        ("description = 'Edited', updated_at = now(), version = version + 1", random.sample(range(2, TASKS, 2), WORK)),
+    ):  # fmt: skip
+        await connection.execute(
+            f"UPDATE tasks SET {change} WHERE project_id = $1::uuid AND number = ANY($2::int[])", project["id"], chosen  # noqa: S608
+        )  # fmt: skip
     first = numbers[-1] + 1
-    numbers += range(first, first + 100)
-    await connection.execute(FILL, project["id"], user_id, first, first + 99)
+    numbers += range(first, first + WORK)
+    await connection.execute(FILL, project["id"], user_id, first, first + WORK - 1)
     await connection.execute(
-        "UPDATE tasks SET created_at = '2026-01-01'::timestamptz + random() * interval '6000 seconds' WHERE number >= $1", first
-    )
+        "UPDATE tasks SET created_at = '2026-01-01'::timestamptz + random() * interval '30000 seconds' "
+        "WHERE project_id = $1::uuid AND number >= $2", project["id"], first,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "created_at", "due_date", "-due_date", "title", "-status,priority"])
