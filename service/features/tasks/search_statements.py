@@ -43,13 +43,13 @@ SELECT x.task_id AS id, ts_rank(x.document, b.any_word) AS rank FROM blocks b CR
 """
 # The task with this very key comes before everything that mentions it.
 _WITH_KEY = (
-    "SELECT id, max(rank) AS rank FROM (({}) UNION ALL SELECT t.id, 2 FROM projects p JOIN tasks t ON t.project_id = p.id "
-    "WHERE p.key = {} AND t.number = {} AND p.deleted_at IS NULL) AS either GROUP BY id"
+    "SELECT id, max(rank) AS rank FROM (({}) UNION ALL SELECT t.id, 2 FROM %s JOIN tasks t ON t.project_id = p.id "
+    "WHERE p.deleted_at IS NULL%s AND p.key = {} AND t.number = {}) AS either GROUP BY id"
 )
 
 
 def ranking(actor: Actor, text: str, project_id: UUID | None) -> Ranking:
-    """The tasks that match, each with its rank; whether the caller may see them is for the list's conditions to say once more."""
+    """The tasks of visible projects that match, each with its rank."""
     source, scope = "projects p", ""
     arguments: list[Any] = [text]
     if not actor.is_admin:
@@ -62,14 +62,14 @@ def ranking(actor: Actor, text: str, project_id: UUID | None) -> Ranking:
     if project_id is not None:
         scope += " AND p.id = {}"
         arguments.append(project_id)
-    found = _FOUND % (source, scope)
-    bound = len(arguments)
+    found, bound = _FOUND % (source, scope), len(arguments)
     match = _KEY.fullmatch(text.strip())
     if match is None:
         return Ranking(found, lambda *params: QueryString(found, *params), *arguments, most=MOST)
+    with_key = _WITH_KEY % (source, scope)
     return Ranking(
         f"{found} with key",
-        lambda *params: QueryString(_WITH_KEY, QueryString(found, *params[:bound]), *params[bound:]),
+        lambda *params: QueryString(with_key, QueryString(found, *params[:bound]), *params[1:]),
         *arguments, match[1].upper(), int(match[2]), most=MOST,
     )  # fmt: skip
 
@@ -79,7 +79,8 @@ def condition(ranking: Ranking) -> Condition:
 
     def build(*params: Param) -> QueryString:
         # An array and no join: of an array the planner expects few ids and looks each up, instead of walking the order until
-        # it has met enough that match: 13 s for a word that is nowhere, at two million tasks.
+        # it has met enough that match: 13 s for a word that is nowhere, at two million tasks. Conditions on the project would
+        # lead it astray again, so that `statements.conditions` leaves them out: what is found is of visible projects.
         return QueryString("{} = ANY(ARRAY(SELECT id FROM ({}) AS found))", TaskRow.id, ranking.build(*params))
 
     return Condition(f"search {ranking.name}", build, *ranking.arguments)

@@ -73,19 +73,20 @@ LIST = ListStatements(
 
 
 def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
-    """The filters of a list, visibility first."""
+    """The filters of a list, visibility first; a search has looked at projects before."""
+    searched = wanted.search is not None
     found = [] if wanted.deleted else [Condition("alive", lambda _: _T.deleted_at.is_null(), None)]
-    if not actor.is_admin:
+    if not actor.is_admin and not searched:
         found.append(Condition("visible", _belongs, actor.id))
-        if wanted.deleted:
-            found.append(_restorable(actor))
-    if actor.project_ids is not None:
+    if not actor.is_admin and wanted.deleted:
+        found.append(_restorable(actor))
+    if actor.project_ids is not None and not searched:
         # Of tokens that are narrowed only: sessions have a statement without it.
         found.append(Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _T.project, ids), [*actor.project_ids]))
     found += [
         Condition(name, build, value)
         for name, build, value in (
-            ("project", lambda p: _T.project == p, wanted.project_id),
+            ("project", lambda p: _T.project == p, None if searched else wanted.project_id),
             ("priority", lambda p: _T.priority == p, wanted.priority),
             ("priority_gte", lambda p: _T.priority >= p, wanted.priority_gte),
             ("due_before", lambda p: _T.due_date < p, wanted.due_before),
