@@ -36,8 +36,8 @@ RETURN before || regexp_replace(
 CREATE FUNCTION search_document(block text, given text, weight text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- A tsvector takes no word of 2 kB: the first hundred characters of a long one count.
 RETURN (CASE WHEN octet_length(given) <= 1000 THEN search_words(given, block, ':1' || weight || ' ')
-    ELSE block || replace(
-        regexp_replace(search_words(given, '', ' '), '([^ ]{100})[^ ]+', '\1', 'g'), ' ', ':1' || weight || ' ' || block)
+    ELSE (SELECT string_agg(block || left(word, 100) || ':1' || weight, ' ')
+          FROM unnest(string_to_array(search_words(given, '', ' '), ' ')) AS of (word))
     END)::tsvector;
 
 CREATE FUNCTION search_terms(given text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
