@@ -35,7 +35,7 @@ WITH asked AS MATERIALIZED (SELECT search_terms({{}}) AS terms), blocks AS MATER
         (first || array_to_string(terms, ''':* | ' || first) || ''':*')::tsquery AS any_word
     FROM asked, %s, LATERAL generate_series(0, p.last_number >> 14) AS back,
         LATERAL (SELECT '''' || search_block(p.id, p.last_number - (back << 14))) AS named (first)
-    WHERE p.deleted_at IS NULL%s ORDER BY back, p.id
+    WHERE p.deleted_at IS NULL AND terms <> ARRAY[]::text[]%s ORDER BY back, p.id
 )
 SELECT x.task_id AS id, ts_rank(x.document, b.any_word) AS rank FROM blocks b CROSS JOIN LATERAL (
     SELECT t.task_id, t.document FROM task_texts t WHERE t.document @@ b.every_word AND t.project_id = b.project_id LIMIT {MOST}

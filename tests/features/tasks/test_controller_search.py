@@ -181,6 +181,11 @@ async def test_whatever_is_searched_for_is_answered(ann: Api, web: dict[str, Any
         assert len(await found(ann, search, more)) == 1
 
 
+async def test_a_letter_that_is_kept_as_punctuation_finds_nothing(ann: Api, web: dict[str, Any]) -> None:
+    await a_task(ann, web, title="Fence \u2e2f")
+    assert await found(ann, "\u2e2f") == []
+
+
 async def test_the_longest_texts_are_kept_and_found(ann: Api, web: dict[str, Any]) -> None:
     for text in ("x" * 20_000, "字" * 20_000, "ab " * 6_666, "".join(chr(0x4E00 + n) + " " for n in range(10_000))):
         task = await a_task(ann, web, title="Long", description=text)
