@@ -53,7 +53,7 @@ async def verified_at(person: Api) -> object:
 
 async def test_who_registers_verifies_the_address_by_the_mailed_token(api: Api, relay: Relay, settings: Settings) -> None:
     ann = await a_user(api)
-    assert await relay.run_due() == 1
+    await relay.run_due()
     (mail,) = mails(settings)
     assert mail["To"] == ann.user["email"]
     assert await verified_at(ann) is None
@@ -126,7 +126,7 @@ async def test_nothing_is_mailed_to_who_waits_for_nothing_by_now(
 ) -> None:
     await a_user(api)
     await connection.execute(f"UPDATE users SET {change}")  # noqa: S608
-    assert await relay.run_due() == 1
+    await relay.run_due()
     assert mails(settings) == []
     assert await connection.fetchval("SELECT count(*) FROM deliveries") == 0
     assert await connection.fetchval("SELECT count(*) FROM one_time_tokens") == 0
@@ -136,7 +136,8 @@ async def test_a_request_sends_no_mail_itself(api: Api, settings: Settings, conn
     ann = await a_user(api)
     await api.post("/auth/verify-email/resend", {"email": ann.user["email"]})
     assert mails(settings) == []
-    assert await connection.fetchval("SELECT count(*) FROM deliveries") == 2
+    waiting = await connection.fetch("SELECT subscriber FROM deliveries ORDER BY created_at, id")
+    assert [row[0] for row in waiting] == ["verification_mails", "security_notices", "requested_verification_mails"]
     assert await connection.fetchval("SELECT count(*) FROM one_time_tokens") == 0
 
 

@@ -172,7 +172,7 @@ class FakeMailRequests(MailRequests):
     async def forget(self, request_id: UUID) -> None:
         self.requests.pop(request_id, None)
 
-    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime) -> bool:
+    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime, share: int) -> bool:
         self.admitted.append((cause_id, address_digest))
         return not self.is_full
 

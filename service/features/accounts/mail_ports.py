@@ -31,8 +31,8 @@ class MailRequests(Protocol):
         """It is handled."""
         ...
 
-    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime) -> bool:
-        """Count a mail to the address, unless it had its share; the same cause again is the same mail."""
+    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime, share: int) -> bool:
+        """Count a mail to the address, unless it had its share of an hour; the same cause again is the same mail."""
         ...
 
     async def prune(self, now: datetime) -> None:

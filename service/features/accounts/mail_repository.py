@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-# So many mails an address gets in an hour because somebody asked: enough for who mislays one, too few to be a nuisance.
-_SHARE = 3
 _HOUR = timedelta(hours=1)
 # Longer than the relay tries (see adapters.outbox.relay.BACKOFF: 69 hours, ± 20 %).
 _KEPT = timedelta(days=4)
@@ -85,10 +83,10 @@ class PiccoloMailRequests(MailRequests):
         """See mail_ports.MailRequests."""
         await self._database.fetch(FORGET, request_id)
 
-    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime) -> bool:
+    async def admit(self, cause_id: UUID, address_digest: bytes, now: datetime, share: int) -> bool:
         """See mail_ports.MailRequests."""
         await self._database.fetch(SETTLE_ORDER, address_digest)
-        return await self._database.fetch_row(ADMIT, cause_id, address_digest, now, now - _HOUR, _SHARE) is not None
+        return await self._database.fetch_row(ADMIT, cause_id, address_digest, now, now - _HOUR, share) is not None
 
     async def prune(self, now: datetime) -> None:
         """See mail_ports.MailRequests."""

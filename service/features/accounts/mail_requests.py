@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from service.kernel.events import Event
     from service.kernel.ports import Vault
 
+# So many mails an address gets in an hour because somebody asked: enough for who mislays one, too few to be a nuisance.
+SHARE = 3
+# And so many notices, where nobody has proven that the address is the account's; who has gets them all.
+SHARE_OF_NOTICES = 12
+
 
 class MailDesk:
     """Takes requests, and hands them to the worker."""
@@ -81,7 +86,17 @@ class MailDesk:
     async def admit(self, cause_id: UUID, address: str) -> bool:
         """Whether the address may get a mail for this cause: it gets a few in an hour, and nobody is told of the others."""
         _, canonical = canonical_email(address)
-        return await self._requests.admit(cause_id, self._digest(canonical), self._kit.clock.now())
+        return await self._requests.admit(cause_id, self._digest(canonical), self._kit.clock.now(), SHARE)
+
+    async def admit_notice(self, cause_id: UUID, address: str) -> bool:
+        """Whether an address that is not verified may get a notice; these are counted apart from what strangers can ask for."""
+        _, canonical = canonical_email(address)
+        digest = self._vault.digest("security notices", canonical)
+
+        async def work() -> bool:
+            return await self._requests.admit(cause_id, digest, self._kit.clock.now(), SHARE_OF_NOTICES)
+
+        return await self._kit.unit_of_work.run(work)
 
     async def forget(self, request_id: UUID) -> None:
         """It is handled; the address goes."""

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 from service.features.accounts.events import (
     EmailChangeRequested,
     PasswordResetRequested,
+    PasswordSet,
     RegistrationRequested,
     UserEmailChanged,
     UserInvited,
+    UserLocked,
+    UserPasswordChanged,
     UserRegistered,
     VerificationRequested,
 )
 from service.features.members.events import InvitationCreated
 from service.features.notifications.letters import Letters
-from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, Registrations
+from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, NoticeAllowance, Registrations
+from service.features.notifications.repository import PiccoloRecipients
 from service.features.notifications.subscribers import (
     EmailChangedMails,
     EmailChangeMails,
@@ -25,14 +29,40 @@ from service.features.notifications.subscribers import (
     ProjectInvitationMails,
     RegistrationAttemptMails,
     ResetMails,
+    SecurityNotices,
     VerificationMails,
 )
+from service.features.personal_tokens.events import PersonalTokenCreated
+from service.features.second_factors.events import (
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+    SecondFactorDisabled,
+    SecondFactorEnabled,
+    SecondFactorReset,
+)
+from service.features.sessions.events import ReuseDetected, SessionStarted
 from service.wiring import Feature, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from service.kernel.events import Event
     from service.wiring import Ports, Provided
+
+# What the owner of an account is told of, and by which templates.
+NOTICES: Mapping[type[Event], str] = {
+    SessionStarted: "new-device",
+    ReuseDetected: "token-reuse",
+    UserPasswordChanged: "password-changed",
+    PasswordSet: "password-changed",
+    UserLocked: "address-locked",
+    SecondFactorEnabled: "mfa-enabled",
+    SecondFactorDisabled: "mfa-disabled",
+    SecondFactorReset: "mfa-reset",
+    RecoveryCodesMade: "recovery-codes-made",
+    RecoveryCodeUsed: "recovery-code-used",
+    PersonalTokenCreated: "personal-token-created",
+}
 
 
 def provide(_ports: Ports, _provided: Provided) -> Mapping[str, object]:
@@ -78,6 +108,13 @@ def project_invitation_mails(ports: Ports, provided: Provided) -> ProjectInvitat
     return ProjectInvitationMails(tokens, Letters(base_url), ports.mailer, base_url)
 
 
+def security_notices(ports: Ports, provided: Provided) -> SecurityNotices:
+    """The subscriber of that name."""
+    recipients = PiccoloRecipients(ports.database)
+    allowance = provided["mail_desk", NoticeAllowance]  # type: ignore[type-abstract]
+    return SecurityNotices(NOTICES, recipients, allowance, Letters(ports.settings.base_url), ports.mailer)
+
+
 FEATURE = Feature(
     "notifications",
     (),
@@ -93,5 +130,6 @@ FEATURE = Feature(
         "registration_attempt_mails": Subscription((RegistrationRequested,), registration_attempt_mails),
         "email_changed_mails": Subscription((UserEmailChanged,), email_changed_mails),
         "project_invitation_mails": Subscription((InvitationCreated,), project_invitation_mails),
+        "security_notices": Subscription(tuple(NOTICES), security_notices),
     },
 )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
+from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from service.features.notifications.letters import Letters
-    from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, Registrations
-    from service.kernel.events import PublishedEvent
+    from service.features.notifications.ports import (
+        InvitationTokens,
+        LinkTokens,
+        MailRequests,
+        NoticeAllowance,
+        Recipients,
+        Registrations,
+    )
+    from service.kernel.events import Event, PublishedEvent
     from service.kernel.mail import Mailer
 
 
@@ -113,6 +122,49 @@ class EmailChangedMails:
             Unavailable: the mail doesn't work just now.
         """
         await self._mailer.send(self._letters.write("email-changed", event.data["locale"], event.changes["email"].old))
+
+
+class SecurityNotices:
+    """Tells the owner of an account what happened to it, so that a stranger who did it is noticed."""
+
+    def __init__(
+        self,
+        kinds: Mapping[type[Event], str],
+        recipients: Recipients,
+        allowance: NoticeAllowance,
+        letters: Letters,
+        mailer: Mailer,
+    ) -> None:
+        """`kinds` says which templates tell of an event."""
+        self._kinds = {event.type: kind for event, kind in kinds.items()}
+        self._recipients = recipients
+        self._allowance = allowance
+        self._letters = letters
+        self._mailer = mailer
+
+    async def __call__(self, event: PublishedEvent) -> None:
+        """Write to the address that the account has by now: when it was, and from where; never what the client calls itself.
+
+        Raises:
+            Unavailable: the mail, or the database, doesn't work just now.
+        """
+        # A login from a device that is known is nothing to tell.
+        if event.data.get("new_device") is False:
+            return
+        to = await self._recipients.find(UUID(event.data.get("user_id") or str(event.subject_id)), event)
+        if to is None or ("new_device" in event.data and to.is_first):
+            return
+        # Whoever registers with the address of somebody else must not fill that mailbox by logging in again and again.
+        if not to.is_verified and not await self._allowance.admit_notice(event.id, to.email):
+            return
+        until = event.data.get("locked_until")
+        values = {"until": _shown(datetime.fromisoformat(until))} if until else {"when": _shown(event.time), "ip": to.ip}
+        await self._mailer.send(self._letters.write(self._kinds[event.type], to.locale, to.email, **values))
+
+
+def _shown(time: datetime) -> str:
+    # The same in every language.
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 class OnRequest:

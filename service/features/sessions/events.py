@@ -4,7 +4,7 @@ from service.kernel.events import Event
 
 
 class SessionStarted(Event, frozen=True):
-    """Somebody logged in."""
+    """Somebody logged in; `data` also says whether that was on a device that was not known."""
 
     type = "session.started"
     audited = True

@@ -162,8 +162,8 @@ class Logins:
         session = self._session(actor, user_id, now)
         refresh_token = RefreshToken.first(session.id, secrets.token_bytes(SECRET_BYTES), session.nonce)
         await kit.sessions.add(session, refresh_token)
-        started = SessionStarted(subject_id=session.id, subject_version=1, data={"user_id": str(user_id)})
-        await kit.outbox.publish(actor, started)
+        data = {"user_id": str(user_id), "new_device": attempt.device_id is None}
+        await kit.outbox.publish(actor, SessionStarted(subject_id=session.id, subject_version=1, data=data))
         return kit.tokens(user_id, refresh_token, now, device_token)
 
     def _session(self, actor: Actor, user_id: UUID, now: datetime) -> Session:

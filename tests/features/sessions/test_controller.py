@@ -208,8 +208,11 @@ async def test_logins_and_logouts_are_told_as_events(api: Api, connection: async
     person = await a_user(api)
     await person.post("/auth/logout")
     told = await connection.fetch("SELECT type, data FROM events WHERE subject_type = 'session' ORDER BY sequence")
-    assert [row["type"] for row in told] == ["session.started", "session.ended"]
-    assert all(json.loads(row["data"]) == {"user_id": person.user["id"]} for row in told)
+    owner = {"user_id": person.user["id"]}
+    assert [(row["type"], json.loads(row["data"])) for row in told] == [
+        ("session.started", owner | {"new_device": True}),
+        ("session.ended", owner),
+    ]
 
 
 async def test_no_token_and_no_password_is_stored(api: Api, connection: asyncpg.Connection[Any]) -> None:

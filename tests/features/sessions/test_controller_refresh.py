@@ -87,9 +87,10 @@ async def test_the_parent_used_again_ends_the_session_and_that_stays(
     session = await the_session(connection, person)
     assert (session["ended_at"], session["reuse_detected_at"]) == (clock.now(), clock.now())
     told = await the_events(connection, str(session["id"]))
+    owner = {"user_id": person.user["id"]}
     assert [(event["type"], event["data"]) for event in told] == [
-        (type_, {"user_id": person.user["id"]}) for type_ in ("session.started", "session.reuse_detected")
-    ]
+        ("session.started", owner | {"new_device": True}), ("session.reuse_detected", owner)
+    ]  # fmt: skip
     # Somebody else's sessions, and this one's siblings, go on.
     made(await person.get("/users/me"))
 

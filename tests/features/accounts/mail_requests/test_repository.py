@@ -11,6 +11,7 @@ import pytest
 
 from service.features.accounts.domain import EmailTaken, MailRequest, UsedToken
 from service.features.accounts.mail_repository import PiccoloMailRequests
+from service.features.accounts.mail_requests import SHARE
 from service.features.accounts.one_time_repository import PiccoloOneTimeTokens
 from service.features.accounts.repository import PiccoloUsers
 from tests.support.accounts import state_of
@@ -54,28 +55,28 @@ async def test_a_request_is_found_until_it_is_handled(
 async def test_an_address_gets_three_mails_in_an_hour(requests: PiccoloMailRequests, clock: FakeClock) -> None:
     admitted = []
     for _ in range(5):
-        admitted.append(await requests.admit(uuid4(), ANN, clock.now()))
+        admitted.append(await requests.admit(uuid4(), ANN, clock.now(), SHARE))
         clock.advance(timedelta(minutes=1))
     assert admitted == [True, True, True, False, False]
-    assert await requests.admit(uuid4(), BOB, clock.now())
+    assert await requests.admit(uuid4(), BOB, clock.now(), SHARE)
     clock.advance(timedelta(minutes=55))
-    assert await requests.admit(uuid4(), ANN, clock.now())
-    assert not await requests.admit(uuid4(), ANN, clock.now())
+    assert await requests.admit(uuid4(), ANN, clock.now(), SHARE)
+    assert not await requests.admit(uuid4(), ANN, clock.now(), SHARE)
 
 
 async def test_a_mail_that_is_tried_again_counts_once(requests: PiccoloMailRequests, clock: FakeClock) -> None:
     cause = uuid4()
     for _ in range(9):
-        assert await requests.admit(cause, ANN, clock.now())
-    assert [await requests.admit(uuid4(), ANN, clock.now()) for _ in range(3)] == [True, True, False]
-    assert await requests.admit(cause, ANN, clock.now())
+        assert await requests.admit(cause, ANN, clock.now(), SHARE)
+    assert [await requests.admit(uuid4(), ANN, clock.now(), SHARE) for _ in range(3)] == [True, True, False]
+    assert await requests.admit(cause, ANN, clock.now(), SHARE)
 
 
 async def test_workers_that_count_at_once_count_together(
     requests: PiccoloMailRequests, database: Database, clock: FakeClock
 ) -> None:
     async def admit() -> bool:
-        return await database.run(lambda: requests.admit(uuid4(), ANN, clock.now()))
+        return await database.run(lambda: requests.admit(uuid4(), ANN, clock.now(), SHARE))
 
     assert sum(await asyncio.gather(*(admit() for _ in range(20)))) == 3
 
@@ -87,7 +88,7 @@ async def test_what_is_too_old_goes(requests: PiccoloMailRequests, clock: FakeCl
         return row[0], row[1]
 
     await requests.add(MailRequest(uuid4(), "ann@example.com"), clock.now())
-    await requests.admit(uuid4(), ANN, clock.now())
+    await requests.admit(uuid4(), ANN, clock.now(), SHARE)
     clock.advance(timedelta(minutes=59))
     await requests.prune(clock.now())
     assert await counted() == (1, 1)
