@@ -100,6 +100,8 @@ class Journey:
         self.admin = await an_admin(self.api, self.connection)
         self.ann = await a_user(self.api)
         self.email = self.ann.user["email"]
+        again = {"email": self.email.upper(), "password": PASSWORD}
+        refused(await self.api.post("/auth/register", again), 409, "email_taken")
         (mail,) = [mail for mail in await self.post.delivered() if mail["To"] == self.email]
         refused(await self.api.post("/auth/verify-email", {"token": "never-issued"}), 400, "invalid_token")
         await self.ok("/auth/verify-email", {"token": token_in(mail)})

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from tests.support.http import Api
+    from tests.support.serving import Serving
 
     # Tokens of a session: all that were given out, oldest first, and the newest access token.
     Session = tuple[list[str], str]
@@ -55,12 +56,15 @@ async def after_logout(api: Api, connection: asyncpg.Connection[Any], session: S
 @pytest.mark.parametrize("use", [late_parent, ancestor, after_logout], ids=lambda use: use.__name__)
 async def test_reuse_is_refused_to_all_ends_the_session_and_is_told_once(
     instances: tuple[Api, Api],
+    servers: tuple[Serving, Serving],
     connection: asyncpg.Connection[Any],
     use: Callable[[Api, asyncpg.Connection[Any], Session], Awaitable[tuple[Session, str]]],
     rounds: int,
 ) -> None:
     here, there = instances
     ann = await a_user(here)
+    # Of one that is not verified only so many notices are sent.
+    await connection.execute("UPDATE users SET email_verified_at = now()")
     for _ in range(rounds):
         tokens = made(await here.post("/auth/login", {"email": ann.user["email"], "password": PASSWORD}))
         session, reused = await use(here, connection, ([tokens["refresh_token"]], tokens["access_token"]))
@@ -72,6 +76,15 @@ async def test_reuse_is_refused_to_all_ends_the_session_and_is_told_once(
             assert (await one.as_user(session[1], {}).get("/users/me")).status_code == 401
             assert (await one.post("/auth/refresh", {"refresh_token": session[0][-1]})).status_code == 401
         await told_once(connection, jwt.decode(session[1], options={"verify_signature": False})["sid"])
+    await nothing_waits(connection)
+    letters = [path.read_text(encoding="utf-8") for path in (servers[0].folder / "mail").glob("*token-reuse*.eml")]
+    assert len([letter for letter in letters if f"To: {ann.user['email']}" in letter]) == rounds
+
+
+async def nothing_waits(connection: asyncpg.Connection[Any]) -> None:
+    """Return when the worker has delivered everything."""
+    while await connection.fetchval("SELECT count(*) FROM deliveries"):  # noqa: ASYNC110  (others empty it)
+        await asyncio.sleep(0.02)
 
 
 async def told_once(connection: asyncpg.Connection[Any], session_id: str) -> None:

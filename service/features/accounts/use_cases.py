@@ -20,6 +20,7 @@ from service.features.accounts.domain import (
 )
 from service.features.accounts.events import AdminAppointed, PasswordSet, UserRegistered, UserUpdated
 from service.features.accounts.ports import Registrar
+from service.kernel.audit import AuditEntry
 from service.kernel.events import Change
 from service.kernel.preconditions import ANY, hold
 from service.kernel.text import parse_id
@@ -84,7 +85,18 @@ class UserWrites(Registrar):
             await kit.outbox.publish(actor, registered(user))
             return user
 
-        return await kit.unit_of_work.run(work)
+        try:
+            return await kit.unit_of_work.run(work)
+        except EmailTaken:
+            # In a unit of its own, since the refusal undid the first. Whoever tries addresses here learns who has an account.
+            await kit.unit_of_work.run(lambda: self._refused(actor, canonical))
+            raise
+
+    async def _refused(self, actor: Actor, canonical: str) -> None:
+        owner = await self._kit.users.credentials(canonical)
+        target_id = None if owner is None else owner.user_id
+        entry = AuditEntry(action="registration.refused", target_type="user", target_id=target_id, reason=EmailTaken.code)
+        await self._kit.outbox.record(actor, entry)
 
     async def update(self, actor: Actor, reference: str, wanted: Mapping[str, Any], precondition: Precondition = ANY) -> User:
         """Give fields of a profile new values; values that it has already change nothing.

@@ -96,6 +96,20 @@ async def test_another_spelling_of_a_taken_address_is_refused(scene: Scene) -> N
         await scene.writes.register(STRANGER, "ANN@example.com", GOOD, None)
     assert scene.unit_of_work.rolled_back == 1
     assert len(scene.outbox.events) == 1
+    (entry,) = scene.outbox.entries
+    assert (entry.action, entry.reason) == ("registration.refused", "email_taken")
+    assert (entry.target_type, entry.target_id) == ("user", scene.only_user.id)
+
+
+async def test_the_refusal_of_an_address_that_is_free_again_names_nobody(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(_: str) -> None:
+        """The account went a moment later."""
+
+    await scene.writes.register(STRANGER, "ann@example.com", GOOD, None)
+    monkeypatch.setattr(scene.users, "credentials", gone)
+    with pytest.raises(EmailTaken):
+        await scene.writes.register(STRANGER, "ann@example.com", GOOD, None)
+    assert [entry.target_id for entry in scene.outbox.entries] == [None]
 
 
 async def test_a_closed_instance_registers_nobody(scene: Scene) -> None:
