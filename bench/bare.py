@@ -161,7 +161,8 @@ class Bare:
             "id": task_id, "number": number, "key": f"{key}-{number}", "project_id": draft.project_id, "project_key": key,
             "project_name": project_name, "title": draft.title, "description": draft.description, "status": "todo",
             "completed_at": None, "priority": 3, "due_date": None, "assignee": None, "reporter_id": user_id,
-            "reporter_name": name, "parent": None, "comment_count": 0, "created_at": now, "updated_at": now,
+            "reporter_name": name, "parent": None, "comment_count": 0, "labels": [], "is_blocked": False,
+            "created_at": now, "updated_at": now,
             "deleted_at": None, "version": 1,
         }  # fmt: skip
         await connection.fetch(

@@ -15,12 +15,13 @@ from service.features.accounts.tables import (
     UserRow,
 )
 from service.features.comments.tables import CommentRow
+from service.features.labels.tables import LabelRow
 from service.features.members.tables import InvitationRow
 from service.features.personal_tokens.tables import PersonalTokenRow
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
 from service.features.sessions.tables import SessionRow
-from service.features.tasks.tables import TaskRow, TextRow
+from service.features.tasks.tables import TaskLabelRow, TaskRelationRow, TaskRow, TextRow
 
 TABLES = [
     EpochRow,
@@ -43,9 +44,12 @@ TABLES = [
     ProjectRow,
     MembershipRow,
     InvitationRow,
+    LabelRow,
     TaskRow,
     CommentRow,
     TextRow,
+    TaskLabelRow,
+    TaskRelationRow,
 ]
 
 APP_CONFIG = AppConfig(

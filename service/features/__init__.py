@@ -3,6 +3,7 @@
 from service.features.accounts.feature import FEATURE as ACCOUNTS
 from service.features.changes.feature import FEATURE as CHANGES
 from service.features.comments.feature import FEATURE as COMMENTS
+from service.features.labels.feature import FEATURE as LABELS
 from service.features.members.feature import FEATURE as MEMBERS
 from service.features.notifications.feature import FEATURE as NOTIFICATIONS
 from service.features.operations.feature import FEATURE as OPERATIONS
@@ -19,6 +20,7 @@ FEATURES = (
     PERSONAL_TOKENS,
     SESSIONS,
     PROJECTS,
+    LABELS,
     TASKS,
     MEMBERS,
     COMMENTS,

@@ -121,6 +121,10 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
         Meta(description="Beside a 503: nothing was changed, or it is unknown whether the change was made."),
     ] = ""
     path: Annotated[tuple[str, ...], Meta(description="The ids of the tasks from a parent to its would-be child.")] = ()
+    cycle: Annotated[
+        tuple[str, ...],
+        Meta(description="The ids of the tasks that would block each other: each the next one, the last one the first."),
+    ] = ()
     mergeable: Annotated[bool, Meta(description="Beside a 412: the same with `Prefer: merge` would be accepted.")] = False
     conflicts: Annotated[tuple[FieldConflict, ...], Meta(description="The fields that were changed on both sides.")] = ()
     version: Annotated[int, Meta(description="The version that the object has by now.")] = 0

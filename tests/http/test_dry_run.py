@@ -35,6 +35,8 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "create_user": ("root", "/users", {"email": "new@example.com", "role": "user", "full_name": "New"}),
     "deactivate_user": ("root", "/users/{bob}/deactivate", None),
     "delete_comment": ("ann", "/comments/{said}", None),
+    "create_label": ("ann", "/projects/WEB/labels", {"name": "docs", "color": "#AABBCC"}),
+    "delete_label": ("ann", "/labels/{label}", None),
     "delete_project": ("ann", "/projects/WEB", None),
     "delete_task": ("ann", "/tasks/WEB-1", None),
     "reset_second_factor": ("root", "/users/{bob}/mfa-reset", None),
@@ -43,11 +45,16 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "restore_project": ("ann", "/projects/{gone}/restore", None),
     "restore_task": ("ann", "/tasks/BIN-1/restore", None),
     "restore_comment": ("ann", "/comments/{taken_back}/restore", None),
+    "put_relation": ("ann", "/tasks/{task}/relations/blocks/{other}", None),
+    "put_task_label": ("ann", "/tasks/{other}/labels/{label}", None),
+    "remove_relation": ("ann", "/tasks/{task}/relations/relates_to/{other}", None),
+    "remove_task_label": ("ann", "/tasks/{task}/labels/{label}", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "transfer_project": ("ann", "/projects/WEB/transfer", {"user_id": "{bob}"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
     "unlock_user": ("root", "/users/{bob}/unlock", None),
     "update_comment": ("bob", "/comments/{said}", {"body": "Looks better."}),
+    "update_label": ("ann", "/labels/{label}", {"name": "Bugs"}),
     "update_me": ("bob", "/users/me", {"locale": "de"}),
     "update_project": ("ann", "/projects/WEB", {"name": "Renamed", "description": None}),
     "update_task": ("ann", "/tasks/{task}", {"title": "Renamed", "due_date": "2026-12-01T00:00:00Z"}),
@@ -78,14 +85,16 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     await a_member(connection, web, bob)
     cora = await a_user(api, "Cora")
     made(await root.post(f"/users/{cora.user['id']}/deactivate"))
-    task = await a_task(ann, web)
+    label = made(await ann.post("/projects/WEB/labels", {"name": "bug"}))
+    task, other = await a_task(ann, web, label_ids=[label["id"]]), await a_task(ann, web)
+    await ann.put(f"/tasks/{task['id']}/relations/relates_to/{other['id']}")
     said, taken_back = [made(await bob.post("/tasks/WEB-1/comments", {"body": "Hm."}))["id"] for _ in range(2)]
     assert (await bob.delete(f"/comments/{taken_back}")).is_success
     for _ in range(5):
         await api.post("/auth/login", {"email": bob.user["email"], "password": "not Bob's"})
     await connection.execute("UPDATE users SET mfa_enabled = true WHERE id = $1::uuid", bob.user["id"])
     ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"], "gone": gone["id"]}
-    ids |= {"said": said, "taken_back": taken_back}
+    ids |= {"said": said, "taken_back": taken_back, "other": other["id"], "label": label["id"]}
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 
 
@@ -170,7 +179,7 @@ async def test_a_number_that_was_tried_out_is_the_next_ones(scene: dict[str, Any
     task = {"project_id": scene["ids"]["web"], "title": "T"}
     for _ in range(3):
         assert made(await scene["ann"].post("/tasks?validate_only=true", task))["number"] is None
-    assert made(await scene["ann"].post("/tasks", task))["number"] == 2
+    assert made(await scene["ann"].post("/tasks", task))["number"] == 3
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from polyfactory import Use
@@ -42,6 +43,7 @@ class TaskCreateFactory(MsgspecFactory[TaskCreate]):
     due_date = Use(some_instant)
     assignee_id = None
     parent_id = None
+    label_ids = Use(list[UUID])
 
 
 class ProjectStateFactory(MsgspecFactory[ProjectState]):
@@ -63,6 +65,7 @@ class TaskDraftFactory(MsgspecFactory[TaskDraft]):
     due_date = None
     assignee_id = None
     parent_id = None
+    label_ids = ()
 
 
 class TaskStateFactory(MsgspecFactory[TaskState]):
@@ -96,6 +99,7 @@ class PlacedFactory(MsgspecFactory[Placed]):
     assignee = None
     parent = None
     at = SOME_DAY
+    labels = ()
 
 
 def project_body(**fields: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from service.features.tasks.domain import (
 from service.features.tasks.ports import Insider, TaskFilter, Tasks
 from service.kernel.paging import Slice, Window
 from tests.support.factories import SOME_DAY
+from tests.support.fake_labels import FakeTaskLabels
 from tests.support.fakes import stamped
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class FakeTasks(Tasks):
         self._project_of: dict[UUID, UUID] = {}
         self._numbers: dict[UUID, int] = {}
         self._locked: set[UUID] = set()
+        self.labels: FakeTaskLabels = FakeTaskLabels()
 
     def put(self, state: TaskState, project: ProjectState) -> TaskState:
         """Store a task of the project."""
@@ -160,7 +162,8 @@ class FakeTasks(Tasks):
     async def change(self, state: TaskState, changes: Mapping[str, Any], now: datetime) -> int:
         """See ports.Tasks."""
         assert state.id in self._locked, "a task is changed after it was locked"
-        self.rows[state.id] = structs.replace(state, **changes, **stamped(state, changes))
+        columns = {field: value for field, value in changes.items() if field != "labels"}
+        self.rows[state.id] = structs.replace(state, **columns, **stamped(state, changes))
         return state.version + 1
 
     async def delete(self, states: Sequence[TaskState], deleted_with: UUID, now: datetime) -> None:

@@ -47,6 +47,10 @@ class Api:
         """Change."""
         return await self.call("PATCH", path, body, **options)
 
+    async def put(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        """Set."""
+        return await self.call("PUT", path, body, **options)
+
     async def delete(self, path: str, **options: Any) -> httpx.Response:
         """Delete."""
         return await self.call("DELETE", path, **options)

@@ -53,6 +53,11 @@ async def a_member(connection: asyncpg.Connection[Any], project: dict[str, Any],
     )
 
 
+async def a_label(person: Api, project: dict[str, Any], name: str = "bug", **fields: Any) -> dict[str, Any]:
+    """A label of the project."""
+    return made(await person.post(f"/projects/{project['id']}/labels", {"name": name, **fields}))
+
+
 async def a_task(person: Api, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A task in the project."""
     return made(await person.post("/tasks", {"project_id": project["id"], "title": "Write the tour", **fields}))

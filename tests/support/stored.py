@@ -74,6 +74,36 @@ async def a_stored_task(connection: asyncpg.Connection[Any], project_id: UUID, r
     return task_id
 
 
+async def a_stored_label(connection: asyncpg.Connection[Any], project_id: UUID, name: str, *titles: str) -> UUID:
+    """A label, and the tasks of the project that have it, by their titles."""
+    label_id = uuid7()
+    await insert(
+        connection, "labels", id=label_id, project_id=project_id, name=name, name_key=name.casefold(), color="#ededed",
+        created_at=SOME_DAY, updated_at=SOME_DAY, version=1, field_versions="{}",
+    )  # fmt: skip
+    await connection.execute(
+        "WITH labelled AS (UPDATE tasks SET was_labelled = true WHERE project_id = $1 AND title = ANY($2) RETURNING id) "
+        "INSERT INTO task_labels (id, project_id, task_id, label_id) SELECT gen_random_uuid(), $1, id, $3 FROM labelled",
+        project_id,
+        list(titles),
+        label_id,
+    )
+    return label_id
+
+
+async def a_stored_block(connection: asyncpg.Connection[Any], project_id: UUID, source: str, target: str) -> None:
+    """That one task of the project blocks another, by their titles."""
+    await connection.execute(
+        "WITH blocked AS (UPDATE tasks SET was_blocked = true WHERE project_id = $1 AND title = $3 RETURNING id) "
+        "INSERT INTO task_relations (id, project_id, source_id, kind, target_id, created_at) "
+        "SELECT gen_random_uuid(), $1, t.id, 'blocks', blocked.id, now() FROM blocked, tasks t "
+        "WHERE t.project_id = $1 AND t.title = $2",
+        project_id,
+        source,
+        target,
+    )
+
+
 async def the_row(connection: asyncpg.Connection[Any], table: str, id_: UUID) -> dict[str, Any]:
     """A row as it is stored, its JSON read."""
     row = await connection.fetchrow(f"SELECT * FROM {table} WHERE id = $1", id_)  # noqa: S608

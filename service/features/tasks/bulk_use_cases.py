@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectRole, acting_role
 from service.features.tasks.bulk_domain import Numbered
-from service.features.tasks.domain import MAX_DEPTH, PersonRef, Placed, created
+from service.features.tasks.domain import MAX_DEPTH, PersonRef, Placed, created, labels_for
 from service.features.tasks.use_cases import creation
 from service.kernel.errors import FieldError, Invalid
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from service.features.projects.domain import ProjectState
     from service.features.tasks.bulk_domain import Ancestry
     from service.features.tasks.bulk_ports import BulkTasks
-    from service.features.tasks.domain import ProjectRef, Task, TaskDraft
+    from service.features.tasks.domain import LabelRef, ProjectRef, Task, TaskDraft
+    from service.features.tasks.labelling_ports import TaskLabels
     from service.features.tasks.ports import Insider
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -31,24 +32,28 @@ class _Surroundings(Struct):
     projects: Mapping[UUID, ProjectRef]
     insiders: Mapping[tuple[UUID, UUID], Insider]
     parents: Mapping[UUID, Ancestry]
+    labels: Mapping[UUID, tuple[UUID, LabelRef]]
 
 
 class BulkWrites:
     """Creating many tasks."""
 
-    def __init__(self, unit_of_work: UnitOfWork, tasks: BulkTasks, outbox: Outbox, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, unit_of_work: UnitOfWork, tasks: BulkTasks, outbox: Outbox, clock: Clock, ids: Ids, labels: TaskLabels
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._tasks = tasks
         self._outbox = outbox
         self._clock = clock
         self._ids = ids
+        self._labels = labels
 
     async def create(self, actor: Actor, drafts: Sequence[TaskDraft]) -> list[Task]:
         """Create tasks that the actor reports, numbered in their order.
 
         Raises:
-            Invalid: every draft whose project the actor does not belong to; or whose assignee is no member, whose parent is
-                not in its project, or stands too deep.
+            Invalid: every draft whose project the actor does not belong to; or whose assignee is no member, whose parent
+                or a label of which is not in its project, or whose parent stands too deep.
             InsufficientRole: the actor only views one of the projects.
             ProjectArchived: one of the projects is read-only.
         """
@@ -59,12 +64,16 @@ class BulkWrites:
             insiders = await self._members(actor, drafts, claimed)
             parent_ids = sorted({draft.parent_id for draft in drafts if draft.parent_id})
             parents = await self._tasks.ancestries(parent_ids) if parent_ids else {}
-            _refuse_unfit(drafts, insiders, parents)
+            label_ids = sorted({label_id for draft in drafts for label_id in draft.label_ids})
+            labels = await self._labels.known(label_ids) if label_ids else {}
+            around = _Surroundings({id_: project for id_, (_, project) in claimed.items()}, insiders, parents, labels)
+            _refuse_unfit(drafts, around)
             now = self._clock.now()
             numbered = self._numbered(drafts, claimed)
             await self._tasks.add(numbered, actor.id, now)
+            if labels:
+                await self._labels.put([(each.id, label_id) for each in numbered for label_id in each.draft.label_ids])
             reporter = PersonRef(actor.id, actor.full_name)
-            around = _Surroundings({id_: project for id_, (_, project) in claimed.items()}, insiders, parents)
             tasks = [_task(each, around, reporter, now) for each in numbered]
             await self._outbox.publish(actor, *map(creation, tasks))
             return tasks
@@ -103,7 +112,9 @@ def _task(numbered: Numbered, around: _Surroundings, reporter: PersonRef, now: d
     project = around.projects[draft.project_id]
     assignee = around.insiders[draft.project_id, draft.assignee_id].person if draft.assignee_id else None
     parent = around.parents[draft.parent_id].ref if draft.parent_id else None
-    return created(draft, Placed(numbered.id, numbered.number, project, assignee, reporter, parent, now))
+    return created(
+        draft, Placed(numbered.id, numbered.number, project, assignee, reporter, parent, now, labels_for(draft, around.labels))
+    )
 
 
 def role_of(actor: Actor, project_id: UUID, insiders: Mapping[tuple[UUID, UUID], Insider]) -> ProjectRole | None:
@@ -136,28 +147,30 @@ def _refuse_unseen(drafts: Iterable[TaskDraft], visible: Collection[UUID]) -> No
         raise Invalid(*errors)
 
 
-def _refuse_unfit(
-    drafts: Iterable[TaskDraft], insiders: Mapping[tuple[UUID, UUID], Insider], parents: Mapping[UUID, Ancestry]
-) -> None:
+def _refuse_unfit(drafts: Iterable[TaskDraft], around: _Surroundings) -> None:
     errors = [
         structs.replace(error, pointer=f"/tasks/{place}{error.pointer}")
         for place, draft in enumerate(drafts)
-        for error in _unfit(draft, insiders, parents)
+        for error in _unfit(draft, around)
     ]
     if errors:
         raise Invalid(*errors)
 
 
-def _unfit(draft: TaskDraft, insiders: Mapping[tuple[UUID, UUID], Insider], parents: Mapping[UUID, Ancestry]) -> list[FieldError]:
+def _unfit(draft: TaskDraft, around: _Surroundings) -> list[FieldError]:
     errors = []
-    if draft.assignee_id and (draft.project_id, draft.assignee_id) not in insiders:
+    if draft.assignee_id and (draft.project_id, draft.assignee_id) not in around.insiders:
         message = "The assignee does not belong to the project; invite them first."
         errors.append(FieldError("body", "/assignee_id", "not_a_member", message))
     if draft.parent_id:
-        parent = parents.get(draft.parent_id)
+        parent = around.parents.get(draft.parent_id)
         if parent is None or parent.project_id != draft.project_id:
             message = "There is no such task in this project."
             errors.append(FieldError("body", "/parent_id", "not_found", message))
         elif len(parent.path) >= MAX_DEPTH:
             errors.append(FieldError("body", "/parent_id", "too_deep", f"Subtasks go at most {MAX_DEPTH} levels deep."))
+    try:
+        labels_for(draft, around.labels)
+    except Invalid as refusal:
+        errors += refusal.errors
     return errors

@@ -10,6 +10,7 @@ from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
+from service.features.labels.domain import name_key
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
 from service.features.tasks.domain import ParentCycle, ParentDeleted, ParentTooDeep, Status, TaskNotFound
 from service.features.tasks.filter_domain import task_filter
@@ -71,6 +72,9 @@ class TasksQuery(PageQuery, kw_only=True):
     due_before: Instant | None = None
     due_after: Instant | None = None
     parent_id: UUID | None = None
+    label: (
+        Annotated[str, Meta(max_length=100, description="The name or the id of a label.", extra={"check": searchable})] | None
+    ) = None
     filter: Filter | None = None
     include_deleted: Annotated[bool, Meta(description="Deleted ones too, of projects where you are maintainer or above.")] = False
     search: (
@@ -99,6 +103,7 @@ class TasksQuery(PageQuery, kw_only=True):
             due_before=self.due_before,
             due_after=self.due_after,
             parent_id=self.parent_id,
+            label=self.label and (parse_id(self.label) or name_key(self.label)),
             filter=None if self.filter is None else task_filter(self.filter),
             deleted=self.include_deleted,
             search=self.search,

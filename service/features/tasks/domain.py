@@ -11,12 +11,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.kernel.errors import Conflict, NotFound, invalid
+from service.kernel.errors import Conflict, FieldError, Invalid, NotFound, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_DEPTH = 5
+# The most labels of one task.
+MOST_LABELS = 50
 # A number past PostgreSQL's integer names no task.
 _KEY = re.compile(r"([A-Z0-9]{2,10})-([1-9][0-9]{0,8})")
 
@@ -131,6 +133,7 @@ class TaskDraft(Struct, frozen=True):
     due_date: datetime | None
     assignee_id: UUID | None
     parent_id: UUID | None
+    label_ids: tuple[UUID, ...] = ()
 
 
 class Placed(Struct, frozen=True):
@@ -143,6 +146,7 @@ class Placed(Struct, frozen=True):
     reporter: PersonRef
     parent: TaskRef | None
     at: datetime
+    labels: tuple[LabelRef, ...] = ()
 
 
 class TaskState(Struct, frozen=True):
@@ -227,7 +231,7 @@ def created(draft: TaskDraft, placed: Placed) -> Task:
         assignee=placed.assignee,
         reporter=placed.reporter,
         parent=placed.parent,
-        labels=(),
+        labels=placed.labels,
         is_blocked=False,
         comment_count=0,
         created_at=placed.at,
@@ -253,6 +257,26 @@ def status_from(status: Status | None, is_completed: bool | None, current: Statu
     if is_completed:
         return Status.DONE
     return Status.TODO if current is Status.DONE else current
+
+
+def labels_for(draft: TaskDraft, known: Mapping[UUID, tuple[UUID, LabelRef]]) -> tuple[LabelRef, ...]:
+    """The labels that a draft names, by name; `known` are the stored ones among them, each with the id of its project.
+
+    Raises:
+        Invalid: at every id that is no label of the draft's project.
+    """
+    found: dict[UUID, LabelRef] = {}
+    errors = []
+    for place, label_id in enumerate(draft.label_ids):
+        project_id, label = known.get(label_id, (None, None))
+        if label is None or project_id != draft.project_id:
+            message = "There is no such label in this project."
+            errors.append(FieldError("body", f"/label_ids/{place}", "not_found", message))
+        else:
+            found[label_id] = label
+    if errors:
+        raise Invalid(*errors)
+    return tuple(sorted(found.values(), key=lambda label: label.name))
 
 
 def changed(state: TaskState, wanted: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -13,7 +13,12 @@ from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.controller import TaskController
 from service.features.tasks.deleted_repository import PiccoloDeletedTasks
 from service.features.tasks.filter_controller import FilterController
+from service.features.tasks.labelling import Labelling
+from service.features.tasks.labelling_controller import LabellingController
 from service.features.tasks.purging import TaskPurges
+from service.features.tasks.relating import Relating
+from service.features.tasks.relation_controller import RelationController
+from service.features.tasks.relation_repository import PiccoloRelations
 from service.features.tasks.repository import PiccoloTasks
 from service.features.tasks.restoring import TaskRestores
 from service.features.tasks.unassigning import Unassigning
@@ -29,13 +34,17 @@ if TYPE_CHECKING:
 def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
     tasks = PiccoloTasks(ports.database, ports.clock, ports.settings.deleted_kept)
+    relations = PiccoloRelations(ports.database)
     bulk_tasks = PiccoloBulkTasks(ports.database)
     projects = provided["projects", Projects]  # type: ignore[type-abstract]
     return {
         "tasks": tasks,
         "task_writes": TaskWrites(ports.database, tasks, projects, ports.outbox, ports.clock, ports.ids),
         "task_restores": TaskRestores(ports.database, tasks, PiccoloDeletedTasks(ports.database), ports.outbox, ports.clock),
-        "bulk_writes": BulkWrites(ports.database, bulk_tasks, ports.outbox, ports.clock, ports.ids),
+        "labelling": Labelling(ports.database, tasks, ports.outbox, ports.clock),
+        "relations": relations,
+        "relating": Relating(ports.database, tasks, relations, ports.outbox, ports.clock),
+        "bulk_writes": BulkWrites(ports.database, bulk_tasks, ports.outbox, ports.clock, ports.ids, tasks.labels),
         "bulk_updates": BulkUpdates(ports.database, bulk_tasks, ports.outbox, ports.clock),
         "unassigning": Unassigning(bulk_tasks, ports.outbox, ports.clock),
     }
@@ -48,4 +57,6 @@ def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
     return (Job("purge_tasks", timedelta(hours=1), purges.run),)
 
 
-FEATURE = Feature("tasks", (TaskController, BulkController, FilterController), provide, jobs)
+CONTROLLERS = (TaskController, BulkController, FilterController, LabellingController, RelationController)
+
+FEATURE = Feature("tasks", CONTROLLERS, provide, jobs)

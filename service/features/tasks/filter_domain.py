@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from service.features.labels.domain import name_key
 from service.features.tasks.domain import Status
 from service.kernel.filter import read
 from service.kernel.filter.durations import moved, moved_day, start_of
@@ -112,6 +113,10 @@ def _task_key(value: Value, _: Moment) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
+def _label(value: Value, moment: Moment) -> str:
+    return name_key(_text(value, moment))
+
+
 def _instant(value: Value, moment: Moment) -> datetime:
     found = _placed(value, moment)
     if found is None:
@@ -157,11 +162,11 @@ _TEXT = Kind(_text, (*_ORDERED, "LIKE"))
 _ID = Kind(_id, _ONE_OF)
 _PERSON = Kind(_person, _ONE_OF)
 
-# `label` and `is_blocked` join here, and filter_statements.py says what they are in SQL.
 FIELDS: dict[str, Kind] = {
     "status": _STATUS,
     "is_completed": _TRUTH,
     "is_overdue": _TRUTH,
+    "is_blocked": _TRUTH,
     "priority": _NUMBER,
     "due_date": _INSTANT,
     "created_at": _INSTANT,
@@ -176,6 +181,7 @@ FIELDS: dict[str, Kind] = {
     "assignee": _PERSON,
     "reporter": _PERSON,
     "parent_id": _ID,
+    "label": Kind(_label, _ONE_OF),
 }
 
 _SOMETIME = Moment(datetime(2026, 1, 1, tzinfo=UTC), UUID(int=0))

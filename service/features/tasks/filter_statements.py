@@ -11,6 +11,7 @@ from service.adapters.database.lists import Condition
 from service.adapters.database.statements import Param, Statement
 from service.features.accounts.tables import UserRow
 from service.features.tasks.filter_domain import held
+from service.features.tasks.statements import BLOCKED, LABELLED
 from service.kernel.filter.tree import Absence, And, Between, Comparison, Like, Membership, Not, Or, Truth
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _KEYS = (
     "FROM unnest({}::text[], {}::integer[]) AS named (key, number) "
     "JOIN projects p ON p.key = named.key AND p.deleted_at IS NULL)"
 )
+_UNLABELLED = 'NOT EXISTS (SELECT FROM task_labels tl WHERE tl.task_id = "tasks"."id")'
 
 
 def condition(tree: Tree, moment: Moment) -> Condition:
@@ -93,8 +95,8 @@ class _Writer:
 
     def _special(self, special: Any, predicate: Predicate, found: list[Any]) -> str:
         if isinstance(predicate, Absence):
-            # None of these fields is ever without a value.
-            return "FALSE"
+            # None of the others is ever without a value.
+            return _UNLABELLED if predicate.field.value == "label" else "FALSE"
         text, arguments = special(found, self._moment)
         self.arguments += arguments
         negative = isinstance(predicate, Comparison) and predicate.sign == "<>"
@@ -110,6 +112,14 @@ def _overdue(found: list[bool], moment: Moment) -> tuple[str, list[Any]]:
     return (text if found[0] else f"NOT ({text})"), [moment.now]
 
 
+def _blocked(found: list[bool], _: Moment) -> tuple[str, list[Any]]:
+    return (BLOCKED if found[0] else f"NOT {BLOCKED}"), []
+
+
+def _label(found: list[str], _: Moment) -> tuple[str, list[Any]]:
+    return f'"tasks"."id" IN ({LABELLED}l.name_key = ANY({{}}::text[]))', [found]
+
+
 def _project(found: list[UUID | str], _: Moment) -> tuple[str, list[Any]]:
     ids = [value for value in found if isinstance(value, UUID)]
     return _PROJECTS, [ids, [value for value in found if isinstance(value, str)]]
@@ -120,4 +130,11 @@ def _key(found: list[tuple[str, int]], _: Moment) -> tuple[str, list[Any]]:
 
 
 # Fields that are no column of their own: their SQL for "is one of these values", with its arguments.
-_SPECIAL = {"is_completed": _completed, "is_overdue": _overdue, "project": _project, "key": _key}
+_SPECIAL = {
+    "is_completed": _completed,
+    "is_overdue": _overdue,
+    "is_blocked": _blocked,
+    "project": _project,
+    "key": _key,
+    "label": _label,
+}

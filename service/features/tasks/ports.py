@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from service.features.projects.domain import ProjectRole, ProjectState
     from service.features.tasks.domain import PersonRef, ProjectRef, Task, TaskDraft, TaskRef, TaskState
+    from service.features.tasks.labelling_ports import TaskLabels
     from service.kernel.actor import Actor
     from service.kernel.filter.tree import Condition
     from service.kernel.paging import Slice, Window
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class TaskFilter(Struct, frozen=True):
     """Which of the visible tasks a list shows; what is None does not narrow it.
 
-    `status` is a status or one of `pending`, `overdue`, `completed`; `assignee` is an id or `none`; `filter` is a checked filter;
-    `search` is words or their beginnings, or a key.
+    `status` is a status or one of `pending`, `overdue`, `completed`; `assignee` is an id or `none`; `label` is an id or what
+    `name_key` makes of a name; `filter` is a checked filter; `search` is words or their beginnings, or a key.
     """
 
     project_id: UUID | None = None
@@ -33,6 +34,7 @@ class TaskFilter(Struct, frozen=True):
     due_before: datetime | None = None
     due_after: datetime | None = None
     parent_id: UUID | None = None
+    label: UUID | str | None = None
     filter: Condition | None = None
     # Those too that are deleted, in projects where the actor is maintainer or above.
     deleted: bool = False
@@ -49,6 +51,9 @@ class Insider(Struct, frozen=True):
 @runtime_checkable
 class Tasks(Protocol):
     """Stored tasks."""
+
+    # Of the same storage, since a task is stored with its labels.
+    labels: TaskLabels
 
     async def find(self, actor: Actor, reference: str) -> Task:
         """The task with this id or key (`WEB-12`).

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.features.tasks.domain import Status, Task, TaskDraft, status_from
+from service.features.tasks.domain import MOST_LABELS, Status, Task, TaskDraft, status_from
 from service.kernel.text import Instant, many_lines, one_line
 
 # What a reader may know of a task is what the domain's Task holds: no second Struct to copy every row of a list into.
@@ -28,6 +28,7 @@ class TaskCreate(Struct, forbid_unknown_fields=True):
     due_date: Instant | None = None
     assignee_id: UUID | None = None
     parent_id: UUID | None = None
+    label_ids: Annotated[list[UUID], Meta(max_length=MOST_LABELS, description="Labels of the project; none without it.")] = []
 
     def draft(self) -> TaskDraft:
         """The task as the use cases take it, its status said one way.
@@ -44,6 +45,7 @@ class TaskCreate(Struct, forbid_unknown_fields=True):
             due_date=self.due_date,
             assignee_id=self.assignee_id,
             parent_id=self.parent_id,
+            label_ids=tuple(self.label_ids),
         )
 
 

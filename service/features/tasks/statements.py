@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _T = TaskRow
 
 
+# Both look only at tasks of which it was ever true. By functions, which the migration of task_labels makes: sub-selects
+# are planned for every list (0.2 ms, measured), and an EXISTS was hashed over all blocks that there are (8 ms for 4000).
+_LABELS = '(CASE WHEN "tasks"."was_labelled" THEN labels_of_task("tasks"."id") END)'
+BLOCKED = '(CASE WHEN "tasks"."was_blocked" THEN task_is_blocked("tasks"."id") ELSE false END)'
+
+
 # What is in a deleted project comes back with that, and is seen by nobody until then.
 def _within_living_projects(query: Select[Any]) -> Select[Any]:
     return query.where(_T.project.deleted_at.is_null())
@@ -33,6 +39,7 @@ def _all() -> Select[Any]:
         _T.id, _T.number, _T.project.id, _T.project.key, _T.project.name, _T.title, _T.description, _T.status,
         _T.completed_at, _T.priority, _T.due_date, _T.assignee.id, _T.assignee.full_name, _T.reporter.id,
         _T.reporter.full_name, _T.parent.id, _T.parent.number, _T.parent.title, _T.comment_count,
+        QueryString(_LABELS).as_alias("labels"), QueryString(BLOCKED).as_alias("is_blocked"),
         _T.created_at, _T.updated_at, _T.deleted_at, _T.version,
     )  # fmt: skip
     return _within_living_projects(columns)
@@ -99,6 +106,8 @@ def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Conditio
         found.append(Condition("assignee", lambda p: _T.assignee == p, wanted.assignee))
     elif wanted.assignee is not None:
         found.append(Condition("unassigned", lambda _: _T.assignee.is_null(), None))
+    if wanted.label is not None:
+        found.append(_labelled(wanted.label))
     if wanted.status is not None:
         found.append(_status(wanted.status, now))
     return found
@@ -109,6 +118,16 @@ def _restorable(actor: Actor) -> Condition:
     return Condition(
         "restorable", lambda user: QueryString(f"({{}} IS NULL OR {{}} IN ({mine}))", _T.deleted_at, _T.project, user), actor.id
     )
+
+
+# The ids of tasks that have labels; the condition on those follows.
+LABELLED = "SELECT tl.task_id FROM task_labels tl JOIN labels l ON l.id = tl.label_id WHERE "
+
+
+def _labelled(label: UUID | str) -> Condition:
+    if isinstance(label, UUID):
+        return Condition("label", lambda p: QueryString("{} IN (" + LABELLED + "tl.label_id = {})", _T.id, p), label)
+    return Condition("named", lambda p: QueryString("{} IN (" + LABELLED + "l.name_key = {})", _T.id, p), label)
 
 
 _OPEN = "{} IN ('todo', 'in_progress')"

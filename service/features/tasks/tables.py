@@ -1,12 +1,13 @@
 """How tasks are stored."""
 
-from piccolo.columns import JSONB, UUID, ForeignKey, Integer, SmallInt, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Boolean, ForeignKey, Integer, SmallInt, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.columns.reference import LazyTableReference
 from piccolo.table import Table
 
 from service.adapters.database.engine import ENGINE
 from service.features.accounts.tables import UserRow
+from service.features.labels.tables import LabelRow
 from service.features.projects.tables import ProjectRow
 
 
@@ -41,6 +42,10 @@ class TaskRow(Table, tablename="tasks", db=ENGINE):
     deleted_with = UUID(null=True, default=None)
     version = Integer(default=1)
     field_versions = JSONB(default="{}")
+    # Whether it ever had a label, or was ever said to be blocked: reads look for labels and blockers of such tasks only.
+    # Set with the first and never taken back, so that whatever removes those needs not keep anything here.
+    was_labelled = Boolean(default=False)
+    was_blocked = Boolean(default=False)
 
 
 class Words(Text):
@@ -59,3 +64,23 @@ class TextRow(Table, tablename="task_texts", db=ENGINE):
     project_id = UUID(default=None)
     block = Text(default=None)
     document = Words(default=None)
+
+
+class TaskLabelRow(Table, tablename="task_labels", db=ENGINE):
+    """That a task has a label of its project."""
+
+    id = UUID(primary_key=True, default=None)
+    project = ForeignKey(ProjectRow, db_column_name="project_id", on_delete=OnDelete.cascade, null=False, default=None)
+    task = ForeignKey(TaskRow, db_column_name="task_id", on_delete=OnDelete.cascade, null=False, default=None)
+    label = ForeignKey(LabelRow, db_column_name="label_id", on_delete=OnDelete.cascade, null=False, default=None)
+
+
+class TaskRelationRow(Table, tablename="task_relations", db=ENGINE):
+    """That a task blocks, relates to or duplicates another of its project; `relates_to` goes from lesser to greater id."""
+
+    id = UUID(primary_key=True, default=None)
+    project = ForeignKey(ProjectRow, db_column_name="project_id", on_delete=OnDelete.cascade, null=False, default=None)
+    source = ForeignKey(TaskRow, db_column_name="source_id", on_delete=OnDelete.cascade, null=False, default=None)
+    kind = Text(default=None)
+    target = ForeignKey(TaskRow, db_column_name="target_id", on_delete=OnDelete.cascade, null=False, default=None)
+    created_at = Timestamptz(default=None)

@@ -14,6 +14,7 @@ from service.features.tasks.domain import (
     TaskRef,
     changed,
     created,
+    labels_for,
     refuse_misplaced,
     status_from,
 )
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from service.features.projects.domain import ProjectState
     from service.features.projects.ports import Projects
-    from service.features.tasks.domain import ProjectRef, TaskDraft, TaskState
+    from service.features.tasks.domain import LabelRef, ProjectRef, TaskDraft, TaskState
     from service.features.tasks.ports import Insider, Tasks
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -56,7 +57,7 @@ class TaskWrites:
             ProjectNotFound: there is no such project, or the actor does not belong to it.
             InsufficientRole: the actor only views the project.
             ProjectArchived: the project is read-only.
-            Invalid: the assignee is no member, the parent is not in the project, or stands too deep.
+            Invalid: the assignee is no member, the parent or a label is not in the project, or the parent stands too deep.
         """
 
         async def work() -> Task:
@@ -65,10 +66,13 @@ class TaskWrites:
             insiders = await self._insiders(actor, draft.project_id, draft.assignee_id)
             now = self._clock.now()
             task_id = self._ids.new()
+            labels = await self._chosen(draft)
             parent = await self._add(task_id, number, project, draft, actor.id, now)
+            if labels:
+                await self._tasks.labels.put([(task_id, label.id) for label in labels])
             assignee = insiders[draft.assignee_id].person if draft.assignee_id else None
             reporter = PersonRef(actor.id, actor.full_name)
-            task = created(draft, Placed(task_id, number, project, assignee, reporter, parent, now))
+            task = created(draft, Placed(task_id, number, project, assignee, reporter, parent, now, labels))
             await self._outbox.publish(actor, creation(task))
             return task
 
@@ -157,6 +161,10 @@ class TaskWrites:
             # The request names a task, so that is what there is not.
             raise TaskNotFound from None
 
+    async def _chosen(self, draft: TaskDraft) -> tuple[LabelRef, ...]:
+        # The project's row is locked, so that they stay.
+        return labels_for(draft, await self._tasks.labels.known(draft.label_ids)) if draft.label_ids else ()
+
     async def _add(
         self, task_id: UUID, number: int, project: ProjectRef, draft: TaskDraft, reporter_id: UUID, now: datetime
     ) -> TaskRef | None:
@@ -209,13 +217,14 @@ def alteration(state: TaskState, changes: Mapping[str, Any], project_id: UUID, p
 
 
 def creation(task: Task) -> TaskCreated:
-    """What is told of a new task."""
+    """What is told of a new task; its labels by their names, where it has any."""
+    labels = {"labels": [label.name for label in task.labels]} if task.labels else {}
     return TaskCreated(
         subject_id=task.id,
         subject_key=task.key,
         subject_version=1,
         project_id=task.project.id,
-        data={"title": task.title, "status": task.status, "priority": task.priority},
+        data={"title": task.title, "status": task.status, "priority": task.priority} | labels,
     )
 
 

@@ -11,6 +11,8 @@ BOB = "0199e4c2-9b02-7d11-8e44-1c2d3e4f5a6b"
 PROJECT = "0199e4c3-1f2e-7a90-b3c4-5d6e7f8091a2"
 TASK = "0199e4c3-77aa-7b21-a5d6-c7e8f9012345"
 COMMENT = "0199e4c5-2233-7d44-8e55-66778899aabb"
+LABEL = "0199e4c4-0011-7c55-9f66-778899aabbcc"
+OTHER_TASK = "0199e4c3-6600-7a10-8b20-3c4d5e6f7081"
 MORNING = "2026-05-04T09:30:00Z"
 INVITATION = "0199e4c4-2b3c-7d4e-8f50-61728394a5b6"
 JWT = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk5ZTRjMiJ9.c2lnbmF0dXJl"
@@ -75,7 +77,11 @@ VALUES: dict[str, Any] = {
     "kid": "2026-05-a",
     "label_ids": [],
     "labels": [],
-    "LabelRef.id": "0199e4c4-0011-7c55-9f66-778899aabbcc",
+    "Label.id": LABEL,
+    "Label.name": "docs",
+    "LabelCreate.name": "docs",
+    "LabelPatch.name": "docs",
+    "LabelRef.id": LABEL,
     "LabelRef.name": "docs",
     "last_used_at": "2026-05-04T10:02:11Z",
     "LiveSession.id": "0199e4c2-a0b1-7c2d-8e3f-405162738495",
@@ -152,11 +158,15 @@ VALUES: dict[str, Any] = {
     "status": "in_progress",
     "Task.id": TASK,
     "task_id": TASK,
+    "RelatedTask.id": OTHER_TASK,
+    "RelatedTask.key": "WEB-11",
+    "RelatedTask.title": "Release 1.4",
+    "relation": "blocks",
     "task_ids": [TASK],
     "TaskResult.id": TASK,
     "TaskResult.error": None,
     "TaskResult.outcome": "updated",
-    "TaskRef.id": "0199e4c3-6600-7a10-8b20-3c4d5e6f7081",
+    "TaskRef.id": OTHER_TASK,
     "TaskRef.key": "WEB-11",
     "TaskRef.title": "Release 1.4",
     "time": MORNING,
@@ -217,7 +227,8 @@ MEMBERS: dict[str, dict[str, Any]] = {
         ],
         "version": 4,
     },
-    "parent_cycle": {"path": [TASK, "0199e4c3-6600-7a10-8b20-3c4d5e6f7081", TASK]},
+    "dependency_cycle": {"cycle": [TASK, OTHER_TASK]},
+    "parent_cycle": {"path": [TASK, OTHER_TASK, TASK]},
 }
 
 # What stands in a path, by the parameter's name: what it is, and an example.
@@ -225,8 +236,11 @@ PATHS: dict[str, tuple[str, str]] = {
     "comment": ("The comment's id.", COMMENT),
     "code": ("The code of a problem.", "project_archived"),
     "invitation": ("The invitation's id.", INVITATION),
+    "label": ("The label's id.", LABEL),
+    "other": ("The other task's id.", OTHER_TASK),
     "personal_token": ("The token's id.", "0199e4c2-b1c2-7d3e-8f40-5162738495a6"),
     "project": ("The project's id or key.", "WEB"),
+    "relation": ("What the task is to the other: blocks, blocked_by, relates_to or duplicates.", "blocks"),
     "session": ("The session's id.", "0199e4c2-a0b1-7c2d-8e3f-405162738495"),
     "task": ("The task's id or key.", "WEB-12"),
     "user": ("The person's id.", ANN),

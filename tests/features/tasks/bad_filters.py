@@ -261,6 +261,15 @@ _PROJECT = "expected the key or id of a project"
 _KEY = "expected the key of a task"
 
 MEANING = {
+    # Labels and blocks.
+    "label = ¦5": _TEXT,
+    "label = ¦TRUE": _TEXT,
+    "label IN ('bug', ¦me())": _TEXT,
+    "label ¦LIKE 'b%'": "label takes =, <>, IN, IS NULL, not LIKE",
+    "label ¦> 'a'": "label takes =, <>, IN, IS NULL, not >",
+    "¦labels = 'bug'": "there is no field 'labels'",
+    "is_blocked = ¦'TRUE'": _TRUTH,
+    "is_blocked ¦IN (TRUE)": "is_blocked takes =, <>, IS NULL, not IN",
     # Fields.
     "¦state = 'todo'": "there is no field 'state'; there are status, is_completed",
     "¦Status = 'todo'": "there is no field 'Status'",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.support.http import Api, made
-from tests.support.scenes import a_project, a_task, a_user
-
-if TYPE_CHECKING:
-    import asyncpg
+from tests.support.scenes import a_label, a_project, a_task, a_user
 
 pytestmark = [pytest.mark.anyio, pytest.mark.api]
 
@@ -55,6 +53,34 @@ async def test_reading_a_task_costs_two_statements(ann: Api, web: dict[str, Any]
     assert len(await counted(ann, "GET", f"/tasks/{'WEB-2' if reference else task['id']}")) <= 2
 
 
+async def test_labels_and_blockers_cost_no_statement_of_their_own(ann: Api, web: dict[str, Any]) -> None:
+    labels = [(await a_label(ann, web, name))["id"] for name in ("bug", "docs")]
+    tasks = [await a_task(ann, web, label_ids=labels) for _ in range(20)]
+    for task in tasks[1:]:
+        await ann.put(f"/tasks/{tasks[0]['id']}/relations/blocks/{task['id']}")
+    read = await counted(ann, "GET", f"/tasks/{tasks[1]['id']}")
+    listed = await counted(ann, "GET", "/tasks?limit=10&label=bug&filter=is_blocked=TRUE%20AND%20label<>'none'")
+    related = await counted(ann, "GET", f"/tasks/{tasks[0]['id']}/relations")
+    assert [len(read), len(listed), len(related)] == [2, 3, 3]
+
+
+async def test_tasks_that_never_had_them_are_not_looked_up_for_labels_and_blockers(
+    ann: Api, web: dict[str, Any], connection: asyncpg.Connection[Any]
+) -> None:
+    await a_task(ann, web)
+    text = (await counted(ann, "GET", "/tasks?limit=100&count=none"))[1]
+    for function, answer in (("labels_of_task", "json"), ("task_is_blocked", "boolean")):
+        await connection.execute(
+            f"BEGIN; CREATE OR REPLACE FUNCTION {function} (task uuid) RETURNS {answer} LANGUAGE plpgsql "
+            "AS 'BEGIN RAISE ''looked up''; END'"
+        )
+        assert len(await connection.fetch(text, ann.user["id"], 101, 0)) == 1
+        await connection.execute("UPDATE tasks SET was_labelled = true, was_blocked = true")
+        with pytest.raises(asyncpg.RaiseError, match="looked up"):
+            await connection.fetch(text, ann.user["id"], 101, 0)
+        await connection.execute("ROLLBACK")
+
+
 FILTERED = "?limit=10&count=exact&filter=priority%3D3%20OR%20due_date%3Cnow()%20AND%20key%20IN%20('WEB-1')"
 
 
@@ -86,6 +112,15 @@ async def test_creating_a_task_costs_five_statements(
         await sixty(connection, "tasks")
     body = {"project_id": web["id"], "title": "T", "assignee_id": ann.user["id"]}
     assert len(await counted(ann, "POST", "/tasks", body)) <= 5
+
+
+async def test_labels_of_new_tasks_cost_two_statements_more_however_many_there_are(ann: Api, web: dict[str, Any]) -> None:
+    ids = [(await a_label(ann, web, f"label {number}"))["id"] for number in range(10)]
+    body = {"project_id": web["id"], "title": "T"}
+    one = await counted(ann, "POST", "/tasks", body)
+    assert len(await counted(ann, "POST", "/tasks", body | {"label_ids": ids})) == len(one) + 2
+    many = {"tasks": [body | {"label_ids": ids}] * 20}
+    assert len(await counted(ann, "POST", "/tasks/bulk-create", many)) == len(one) + 2
 
 
 async def test_creating_a_subtask_costs_five_statements(ann: Api, web: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from service.features.tasks.filter_domain import task_filter
 from service.features.tasks.ports import TaskFilter
 from service.features.tasks.repository import PiccoloTasks
 from service.kernel.paging import Window
-from tests.support.stored import a_stored_project, a_stored_task, a_stored_user
+from tests.support.stored import a_stored_block, a_stored_label, a_stored_project, a_stored_task, a_stored_user
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -67,6 +67,10 @@ async def six(connection: asyncpg.Connection[Any], ann: Actor, web: UUID, clock:
     }.items():
         await a_stored_task(connection, web, ann, title=title, **fields)
     elsewhere = await a_stored_task(connection, api, ann, title="it's", number=6, created_at=clock.time, updated_at=clock.time)
+    for label, (project_id, titles) in {"Bug": (web, ["late", "Soon"]), "docs": (web, ["late"]), "bug": (api, ["it's"])}.items():
+        await a_stored_label(connection, project_id, label, *titles)
+    await a_stored_block(connection, web, "late", "soon")
+    await a_stored_block(connection, web, "done", "gone")
     return {"ann": ann.id, "bob": bob.id, "web": web, "api": api, "first": first, "elsewhere": elsewhere}
 
 
@@ -89,6 +93,20 @@ MEANT = {
     "is_overdue <> TRUE": "soon Soon done gone it's",
     "NOT is_overdue = FALSE": "late",
     "is_overdue IS NOT NULL": "late soon Soon done gone it's",
+    "is_blocked = TRUE": "soon",
+    "is_blocked = FALSE": "late Soon done gone it's",
+    "is_blocked <> TRUE": "late Soon done gone it's",
+    "NOT is_blocked = FALSE": "soon",
+    "is_blocked IS NULL": "",
+    "label = 'bug'": "late Soon it's",
+    "label = ' BUG '": "late Soon it's",
+    "label <> 'bug'": "soon done gone",
+    "label IN ('docs', 'none')": "late",
+    "label NOT IN ('docs', 'none')": "soon Soon done gone it's",
+    "label = 'bug' AND label = 'docs'": "late",
+    "label IS NULL": "soon done gone",
+    "label IS NOT NULL": "late Soon it's",
+    "label = 'docs' OR is_blocked = TRUE": "late soon",
     "priority = 3": "Soon it's",
     "priority <> 3": "late soon done gone",
     "priority < 2": "late",

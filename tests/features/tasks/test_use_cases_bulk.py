@@ -35,7 +35,7 @@ class BulkHouse(House):
     def __init__(self) -> None:
         super().__init__()
         self.bulk = FakeBulkTasks(self.tasks, self.projects)
-        self.bulk_writes = BulkWrites(self.unit_of_work, self.bulk, self.outbox, self.clock, FakeIds())
+        self.bulk_writes = BulkWrites(self.unit_of_work, self.bulk, self.outbox, self.clock, FakeIds(), self.tasks.labels)
         self.bulk_updates = BulkUpdates(self.unit_of_work, self.bulk, self.outbox, self.clock)
         self.second = self.a_project(key="API")
 
