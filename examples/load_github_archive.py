@@ -1,4 +1,4 @@
-"""Loads the issues, pull requests and comments of a GitHub archive into Worklane, through its public API and nothing else."""
+"""Loads the issues, pull requests, labels and comments of a GitHub archive into Worklane, by its public API and nothing else."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 20_000
 LONGEST_COMMENT = 20_000
 LONGEST_PROJECT_NAME = 100
+LONGEST_LABEL = 50
 KINDS = {"issues": "issue", "pulls": "pull request"}
 STATUS = {"open": "todo", "closed": "done", "merged": "done"}
 TRIES = 6
@@ -50,9 +51,10 @@ def shortened(text: str, longest: int) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """What becomes of an issue or a pull request: the task to create, and the comments on it, the oldest first."""
+    """What becomes of an issue or a pull request: a task, its labels and their colors, and its comments, the oldest first."""
 
     task: dict[str, str]
+    labels: dict[str, str | None]
     comments: list[str]
 
 
@@ -89,6 +91,24 @@ def comments(entry: dict[str, Any], kind: str) -> list[str]:
     return [shortened(printable(text), LONGEST_COMMENT) for text in texts]
 
 
+def label_name(label: Any) -> str:
+    """The name of a label, which archives write as a text or as an object."""
+    name = label.get("name") if isinstance(label, dict) else label
+    return shortened(" ".join(printable(str(name or "")).split()), LONGEST_LABEL)
+
+
+def labels(entry: dict[str, Any], colors: dict[str, str]) -> dict[str, str | None]:
+    """The names of an entry's labels, each with its color where the archive tells it."""
+    names = [label_name(label) for label in entry.get("labels") or []]
+    return {name: colors.get(name.casefold()) for name in names if name}
+
+
+def label_colors(archive: dict[str, Any]) -> dict[str, str]:
+    """The colors of the archive's labels by `casefold` of their names; GitHub leaves out the `#`."""
+    described = [label for label in archive.get("labels") or [] if isinstance(label, dict)]
+    return {label_name(label).casefold(): f"#{label['color']}" for label in described if label.get("color")}
+
+
 def read_archive(path: Path) -> tuple[str, list[Entry]]:
     """The archive's name for itself and its entries, in the order of their numbers.
 
@@ -106,7 +126,9 @@ def read_archive(path: Path) -> tuple[str, list[Entry]]:
         raise LoadFailed(f"{path} holds an entry that is no object with a number.")
     pairs.sort(key=lambda pair: pair[0]["number"])
     name = " ".join(printable(str(archive.get("repo") or path.stem)).split())
-    return shortened(name, LONGEST_PROJECT_NAME), [Entry(task(entry, kind), comments(entry, kind)) for entry, kind in pairs]
+    colors = label_colors(archive)
+    entries = [Entry(task(entry, kind), labels(entry, colors), comments(entry, kind)) for entry, kind in pairs]
+    return shortened(name, LONGEST_PROJECT_NAME), entries
 
 
 def listed(archive: Any, key: str) -> list[Any]:
@@ -226,18 +248,33 @@ def sign_in(client: Client, email: str, password: str) -> None:
     client.token = client.expect(200, "POST", "/auth/login", {"email": email, "password": password})["access_token"]
 
 
-def load_one(client: Client, project_id: str, entry: Entry) -> None:
-    """Creates a task and, one after the other, the comments on it."""
-    created = client.expect(201, "POST", "/tasks", {"project_id": project_id, **entry.task})
+def make_labels(client: Client, project_id: str, entries: list[Entry]) -> dict[str, str]:
+    """Creates the labels that tasks have, once each whatever their capitals; their ids by `casefold` of the name."""
+    wanted: dict[str, tuple[str, str | None]] = {}
+    for each in entries:
+        for name, color in each.labels.items():
+            wanted.setdefault(name.casefold(), (name, color))
+    path, ids = f"/projects/{project_id}/labels", {}
+    for key, (name, color) in sorted(wanted.items()):
+        body = {"name": name, "color": color} if color else {"name": name}
+        ids[key] = str(client.expect(201, "POST", path, body)["id"])
+    return ids
+
+
+def load_one(client: Client, project_id: str, entry: Entry, label_ids: dict[str, str]) -> None:
+    """Creates a task with its labels and, one after the other, the comments on it."""
+    chosen = sorted({label_ids[name.casefold()] for name in entry.labels})
+    created = client.expect(201, "POST", "/tasks", {"project_id": project_id, "label_ids": chosen, **entry.task})
     for body in entry.comments:
         client.expect(201, "POST", f"/tasks/{created['id']}/comments", {"body": body})
 
 
 def load(client: Client, project_id: str, entries: list[Entry], connections: int) -> None:
-    """Loads every entry, so many at once, and shows how far it is."""
+    """Creates the labels, loads every entry, so many at once, and shows how far it is."""
+    label_ids = make_labels(client, project_id, entries)
     show, done, step = sys.stdout.isatty(), 0, max(1, len(entries) // 10)
     with ThreadPoolExecutor(connections) as pool:
-        running = [pool.submit(load_one, client, project_id, entry) for entry in entries]
+        running = [pool.submit(load_one, client, project_id, entry, label_ids) for entry in entries]
         try:
             for future in as_completed(running):
                 future.result()

@@ -249,6 +249,7 @@ class Tracker:
     def __init__(self, lost: int = 0) -> None:
         self.tasks: list[dict[str, Any]] = []
         self.comments: list[list[str]] = []
+        self.labels: list[dict[str, Any]] = []
         self.lost = lost
         self._lock = threading.Lock()
 
@@ -272,6 +273,9 @@ class Tracker:
             return 200, {"access_token": "token"}, {}
         if path == "/api/v1/projects":
             return 201, {"id": "p1", "key": "BOATS", "name": body["name"]}, {}
+        if path == "/api/v1/projects/p1/labels":
+            self.labels.append(body)
+            return 201, {"id": f"l{len(self.labels)}"}, {}
         if path.endswith("/comments"):
             self.comments[int(path.split("/")[-2])].append(body["body"])
             return 201, {}, {}
@@ -297,6 +301,17 @@ def test_the_small_archive_goes_in_whole_and_is_counted(capsys: pytest.CaptureFi
     assert said == [
         ["**quill** wrote:\n\nThe pointed end.\n\nBoth are pointed, I know.", "**tern** wrote:\n\nDraw an arrow → then."]
     ]
+    assert tracker.labels == [
+        {"name": "bug", "color": "#d73a4a"},
+        {"name": "good first boat", "color": "#7057ff"},
+        {"name": "question"},
+    ]
+    labelled = {each["title"]: each["label_ids"] for each in tracker.tasks if each["label_ids"]}
+    assert labelled == {
+        "Boats take on water after ten minutes": ["l1"],
+        "Say which way is forward": ["l2", "l3"],
+        "Wax the hull": ["l1"],
+    }
     output = capsys.readouterr().out.splitlines()
     assert output[0] == "Project BOATS (worklane/paper-boats): 12 tasks to load"
     assert output[-4:] == [
@@ -305,6 +320,14 @@ def test_the_small_archive_goes_in_whole_and_is_counted(capsys: pytest.CaptureFi
         "done: 7 in Worklane, 7 in the archive",
         "comments: 3 in Worklane, 3 in the archive",
     ]
+
+
+def test_labels_are_read_whether_they_are_texts_or_objects(tmp_path: Path) -> None:
+    described = [{"name": "bug", "color": "d73a4a"}, {"name": "plain"}, "text"]
+    named = ["BUG", {"name": " a\tb "}, {"name": None}, "", "x" * 51]
+    archive = {"labels": described, "issues": [entry(labels=named), entry(labels=None), entry()], "pulls": []}
+    _, entries = read_archive(write(tmp_path, archive))
+    assert [each.labels for each in entries] == [{"BUG": "#d73a4a", "a b": None, "x" * 49 + "…": None}, {}, {}]
 
 
 def test_counts_that_differ_are_a_failure() -> None:
