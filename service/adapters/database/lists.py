@@ -114,6 +114,27 @@ class ListStatements:
         statement = self._statement(("ids", *_names(conditions)), lambda: self._ids(conditions))
         return [row[0] for row in await database.fetch(statement, *_arguments(conditions), limit)]
 
+    async def summary(
+        self,
+        database: Database,
+        conditions: Sequence[Condition],
+        name: str,
+        build: Callable[..., QueryString],
+        *arguments: Any,
+    ) -> list[asyncpg.Record]:
+        """What `build` makes of the rows that pass: from a function that selects columns of them, and a Param per argument.
+
+        `name` stands for its SQL in the cache, so it must be as unique. The id is selected before the columns.
+        """
+        bound = len(_arguments(conditions))
+        params = [Param(bound + place) for place in range(1, len(arguments) + 1)]
+
+        def rows(*columns: Any) -> QueryString:
+            return _where(self._counted().columns(*columns), conditions)
+
+        statement = self._statement(("summary", name, *_names(conditions)), lambda: build(rows, *params))
+        return await database.fetch(statement, *_arguments(conditions), *arguments)
+
     @staticmethod
     def _around(ends: list[tuple[Any, ...]], window: Window, *, more: bool) -> tuple[Position | None, Position | None]:
         """The positions behind and before the rows, None where the list ends there."""

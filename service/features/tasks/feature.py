@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from service.features.projects.ports import Projects
+from service.features.tasks.aggregate_controller import AggregateController, StatsController
+from service.features.tasks.aggregate_repository import PiccoloAggregates
 from service.features.tasks.bulk_controller import BulkController
 from service.features.tasks.bulk_repository import PiccoloBulkTasks
 from service.features.tasks.bulk_updates import BulkUpdates
@@ -39,6 +41,7 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     projects = provided["projects", Projects]  # type: ignore[type-abstract]
     return {
         "tasks": tasks,
+        "aggregates": PiccoloAggregates(ports.database, ports.clock),
         "task_writes": TaskWrites(ports.database, tasks, projects, ports.outbox, ports.clock, ports.ids),
         "task_restores": TaskRestores(ports.database, tasks, PiccoloDeletedTasks(ports.database), ports.outbox, ports.clock),
         "labelling": Labelling(ports.database, tasks, ports.outbox, ports.clock),
@@ -57,6 +60,14 @@ def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
     return (Job("purge_tasks", timedelta(hours=1), purges.run),)
 
 
-CONTROLLERS = (TaskController, BulkController, FilterController, LabellingController, RelationController)
+CONTROLLERS = (
+    TaskController,
+    BulkController,
+    FilterController,
+    LabellingController,
+    RelationController,
+    AggregateController,
+    StatsController,
+)
 
 FEATURE = Feature("tasks", CONTROLLERS, provide, jobs)

@@ -72,7 +72,7 @@ class PiccoloTasks(Tasks):
         now = self._clock.now()
         conditions = statements.conditions(actor, wanted, now)
         if wanted.filter is not None:
-            conditions.append(await self._filtered(actor, wanted.filter, now))
+            conditions.append(await filtered(self._database, actor, wanted.filter, now))
 
         def build(row: Iterable[Any]) -> Task:
             return _task(row, now, self._deleted_kept)
@@ -89,16 +89,9 @@ class PiccoloTasks(Tasks):
     async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
         """See ports.Tasks."""
         now = self._clock.now()
-        conditions = [*statements.conditions(actor, TaskFilter(), now), await self._filtered(actor, condition, now)]
+        narrowed = await filtered(self._database, actor, condition, now)
+        conditions = [*statements.conditions(actor, TaskFilter(), now), narrowed]
         return await statements.LIST.ids(self._database, conditions, limit)
-
-    async def _filtered(self, actor: Actor, condition: Condition, now: datetime) -> lists.Condition:
-        zone: tzinfo = UTC
-        if needs_zone(condition):
-            # Only such filters need it, so it is not worth a column in the look-up of every request's session.
-            row = await self._database.fetch_row(filter_statements.ZONE, actor.id)
-            zone = ZoneInfo(row[0]) if row else UTC
-        return filter_statements.condition(condition, Moment(now, actor.id, zone))
 
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
         """See ports.Tasks."""
@@ -171,6 +164,16 @@ class PiccoloTasks(Tasks):
     async def delete(self, states: Sequence[TaskState], deleted_with: UUID, now: datetime) -> None:
         """See ports.Tasks."""
         await self._database.fetch(statements.DELETE, [state.id for state in states], deleted_with, now)
+
+
+async def filtered(database: Database, actor: Actor, condition: Condition, now: datetime) -> lists.Condition:
+    """A checked filter as a condition of a list, asked by the actor at this instant."""
+    zone: tzinfo = UTC
+    if needs_zone(condition):
+        # Only such filters need it, so it is not worth a column in the look-up of every request's session.
+        row = await database.fetch_row(filter_statements.ZONE, actor.id)
+        zone = ZoneInfo(row[0]) if row else UTC
+    return filter_statements.condition(condition, Moment(now, actor.id, zone))
 
 
 def new_row(task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime) -> tuple[Any, ...]:
