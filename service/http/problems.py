@@ -129,6 +129,8 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
     conflicts: Annotated[tuple[FieldConflict, ...], Meta(description="The fields that were changed on both sides.")] = ()
     version: Annotated[int, Meta(description="The version that the object has by now.")] = 0
     index: Annotated[int, Meta(description="Which of the tasks of the request it is about, counted from 0.")] = 0
+    expected_count: Annotated[int, Meta(description="How many tasks the request was made for.")] = 0
+    count: Annotated[int, Meta(description="How many tasks the filter means by now; absent where they are too many.")] = 0
 
 
 def status_of(refusal: type[Refusal]) -> int:

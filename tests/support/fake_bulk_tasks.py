@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from service.features.projects.domain import ProjectState
-from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
+from service.features.tasks.bulk_domain import MOST, Aim, Ancestry, Changing, Numbered
 from service.features.tasks.bulk_ports import BulkTasks
 from service.features.tasks.domain import OPEN, ProjectRef, TaskState
+from service.features.tasks.filter_domain import Moment
 from service.features.tasks.ports import Insider
+from tests.support.factories import SOME_DAY
 from tests.support.fakes import stamped
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from service.kernel.actor import Actor
+    from service.kernel.filter.tree import Condition
     from tests.support.fake_projects import FakeProjects
     from tests.support.fake_tasks import FakeTasks
 
@@ -28,6 +32,9 @@ class FakeBulkTasks(BulkTasks):
     def __init__(self, tasks: FakeTasks, projects: FakeProjects) -> None:
         # What somebody else does after the projects were locked, or found to be closed.
         self.meanwhile: Callable[[], None] = lambda: None
+        # What every filter means here, and what somebody else does while a filter's tasks are locked.
+        self.means: Callable[[TaskState], bool] = lambda _: True
+        self.while_locking: Callable[[], None] = lambda: None
         self._tasks = tasks
         self._projects = projects
         self._locked: set[UUID] = set()
@@ -62,6 +69,26 @@ class FakeBulkTasks(BulkTasks):
         found = [row for row in rows if row.assignee_id == user_id and row.status in OPEN]
         self._locked |= {row.id for row in found}
         return found
+
+    async def aim(self, actor: Actor, condition: Condition) -> Aim:
+        """See bulk_ports.BulkTasks."""
+        return Aim(condition, Moment(SOME_DAY, actor.id))
+
+    async def lock_aimed_projects(self, actor: Actor, aim: Aim) -> dict[UUID, ProjectState]:
+        """See bulk_ports.BulkTasks."""
+        assert aim.moment.user_id == actor.id
+        return await self.lock_projects([id_ for id_ in self._alive() if self.means(self._tasks.rows[id_])])
+
+    async def lock_aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[tuple[UUID, TaskState]]:
+        """See bulk_ports.BulkTasks."""
+        locked = await self.lock(await self.aimed(aim, project_ids), project_ids)
+        self.while_locking()
+        return locked
+
+    async def aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[UUID]:
+        """See bulk_ports.BulkTasks."""
+        found = sorted(id_ for id_ in self._alive() if self.means(self._tasks.rows[id_]))
+        return [id_ for id_ in found if self._tasks.project_of(id_) in project_ids][: MOST + 1]
 
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """See bulk_ports.BulkTasks."""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.kernel.actor import Actor
-    from service.kernel.filter.tree import Condition
     from tests.support.fake_projects import FakeProjects
 
 
@@ -77,10 +76,6 @@ class FakeTasks(Tasks):
         """See ports.Tasks; no use case reads lists, so neither filter nor order is here."""
         visible = [await self.find(actor, str(id_)) for id_ in self.rows if id_ not in self.deleted]
         return Slice(visible, len(visible), total_is_exact=True)
-
-    async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
-        """See ports.Tasks; what a filter means is the repository's to say."""
-        return [task.id for task in (await self.page(actor, TaskFilter(), Window(limit, 0, ("number",)))).items][:limit]
 
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
         """See ports.Tasks."""

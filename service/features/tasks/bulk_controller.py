@@ -6,7 +6,7 @@ from litestar import Controller
 from litestar.params import JSONBody
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived
-from service.features.tasks.bulk_domain import Outcome, below
+from service.features.tasks.bulk_domain import CountMismatch, Outcome, below
 from service.features.tasks.bulk_schemas import TasksCreate, TasksCreated, TasksUpdate, TasksUpdated
 from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
@@ -27,7 +27,7 @@ class BulkController(Controller):
     @post(
         "/bulk-update",
         Access(Policy.MEMBER, Scope.TASKS_WRITE),
-        raises=(InsufficientRole, ProjectArchived, PreconditionFailed, PreconditionRequired),
+        raises=(InsufficientRole, ProjectArchived, CountMismatch, PreconditionFailed, PreconditionRequired),
         status_code=200,
         validate_only=True,
     )
@@ -36,7 +36,8 @@ class BulkController(Controller):
     ) -> TasksUpdated:
         """Give fields of up to 1000 tasks the same new values: of all of them or, as `mode` says, none or those that can be.
 
-        `versions` does for each task what If-Match does for one.
+        `versions` does for each task what If-Match does for one. Instead of `task_ids`, a `filter` says which tasks, of all that
+        you see, and `expected_count` how many you know it to mean: where a task came or went since, nothing is changed.
         """
         results = await bulk_updates.update(request.actor, data.change())
         updated = sum(result.outcome is Outcome.UPDATED for result in results)

@@ -11,8 +11,20 @@ from msgspec import Struct, structs
 
 from service.features.projects.domain import ProjectState
 from service.features.tasks.domain import Status, TaskDraft, TaskRef, TaskState, status_from
-from service.kernel.errors import FieldError, Invalid, Refusal, invalid
+from service.features.tasks.filter_domain import Moment
+from service.kernel.errors import Conflict, FieldError, Invalid, Refusal, invalid
+from service.kernel.filter.tree import Condition
 from service.kernel.preconditions import Precondition
+
+# The most tasks of one request: what a statement and its locks may hold for a moment.
+MOST = 1000
+
+
+class CountMismatch(Conflict):
+    """A filter means another number of tasks than the request was made for."""
+
+    code = "count_mismatch"
+    title = "The filter means another number of tasks"
 
 
 class Outcome(StrEnum):
@@ -47,18 +59,30 @@ class TaskResult(Struct, frozen=True):
 
 
 class BulkChange(Struct, frozen=True):
-    """Which tasks to change, what of each, and the versions that it is meant for, in the order of the tasks."""
+    """Which tasks to change, what of each, and the versions that it is meant for, in the order of the tasks.
+
+    Where `filter` is given, it says which, and there must be `expected_count` of them.
+    """
 
     task_ids: Sequence[UUID]
     wanted: Mapping[str, Any]
     versions: Sequence[int] | None = None
     mode: Mode = Mode.ATOMIC
+    filter: Condition | None = None
+    expected_count: int = 0
 
     def precondition(self, place: int) -> Precondition:
         """What is asked of the task at this place."""
         if self.versions is None:
             return Precondition()
         return Precondition(frozenset((self.versions[place],)), is_given=True)
+
+
+class Aim(Struct, frozen=True):
+    """A checked filter, and the moment at which it is asked, however often."""
+
+    condition: Condition
+    moment: Moment
 
 
 class Changing(Struct, frozen=True):
@@ -98,6 +122,25 @@ def refuse_impossible(change: BulkChange) -> None:
         status_from(change.wanted.get("status"), change.wanted.get("is_completed"), Status.TODO)
     except Invalid as refusal:
         raise Invalid(*below("/update_data", refusal)) from None
+
+
+def refuse_miscounted(expected: int, locked: Sequence[UUID], again: Sequence[UUID]) -> None:
+    """Guard of a change by filter: of the tasks that it means, by the locks and by one more look behind them.
+
+    Raises:
+        CountMismatch: they are not as many as expected, or came and went meanwhile.
+    """
+    if max(len(locked), len(again)) > MOST:
+        message = f"The filter means more than {MOST} tasks; narrow it, and look how many they are."
+        raise CountMismatch(message, expected_count=expected)
+    if len(again) != expected:
+        message = (
+            f"The filter means {len(again)} tasks by now, not {expected}; look at them, and send expected_count {len(again)}."
+        )
+        raise CountMismatch(message, expected_count=expected, count=len(again))
+    if set(again) != set(locked):
+        message = "Tasks that the filter means were changed at this moment; look at them, and send this again."
+        raise CountMismatch(message, expected_count=expected, count=len(again))
 
 
 def error_of(refusal: Refusal) -> TaskError:

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.features.projects.domain import ProjectState
-    from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
+    from service.features.tasks.bulk_domain import Aim, Ancestry, Changing, Numbered
     from service.features.tasks.domain import ProjectRef, TaskState
     from service.features.tasks.ports import Insider
+    from service.kernel.actor import Actor
+    from service.kernel.filter.tree import Condition
 
 
 @runtime_checkable
@@ -33,6 +35,25 @@ class BulkTasks(Protocol):
 
     async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
         """The tasks of the project that the person should still finish, locked."""
+        ...
+
+    async def aim(self, actor: Actor, condition: Condition) -> Aim:
+        """What the filter means to the actor now."""
+        ...
+
+    async def lock_aimed_projects(self, actor: Actor, aim: Aim) -> dict[UUID, ProjectState]:
+        """The projects of the tasks that the actor sees and the filter means, like `lock_projects`.
+
+        Of the first `MOST` tasks and one more, which tells that they are too many.
+        """
+        ...
+
+    async def lock_aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[tuple[UUID, TaskState]]:
+        """The tasks of the projects that the filter means, like `lock`: at most `MOST` and one more."""
+        ...
+
+    async def aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[UUID]:
+        """The ids of what `lock_aimed` would lock now: behind its locks, what came and went while it waited shows."""
         ...
 
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from service.adapters.database import Database
+from service.adapters.database.lists import Condition
 from service.features.projects.domain import ProjectRole, ProjectState
-from service.features.tasks import bulk_statements
-from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
+from service.features.tasks import bulk_statements, filter_statements, statements
+from service.features.tasks.bulk_domain import MOST, Aim, Ancestry, Changing, Numbered
 from service.features.tasks.bulk_ports import BulkTasks
 from service.features.tasks.domain import PersonRef, ProjectRef, TaskRef
-from service.features.tasks.ports import Insider
-from service.features.tasks.repository import new_row, state_of
+from service.features.tasks.ports import Insider, TaskFilter
+from service.features.tasks.repository import moment_of, new_row, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.features.tasks.domain import TaskState
+    from service.kernel.actor import Actor
+    from service.kernel.filter.tree import Condition as Tree
+    from service.kernel.ports import Clock
 
 
 class PiccoloBulkTasks(BulkTasks):
     """Fills bulk_ports.BulkTasks."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def lock_projects(self, task_ids: Sequence[UUID]) -> dict[UUID, ProjectState]:
         """See bulk_ports.BulkTasks."""
@@ -53,6 +58,29 @@ class PiccoloBulkTasks(BulkTasks):
     async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
         """See bulk_ports.BulkTasks."""
         return [state_of(row) for row in await self._database.fetch(bulk_statements.LOCK_OPEN_OF, project_id, user_id)]
+
+    async def aim(self, actor: Actor, condition: Tree) -> Aim:
+        """See bulk_ports.BulkTasks."""
+        return Aim(condition, await moment_of(self._database, actor, condition, self._clock.now()))
+
+    async def lock_aimed_projects(self, actor: Actor, aim: Aim) -> dict[UUID, ProjectState]:
+        """See bulk_ports.BulkTasks."""
+        visible = statements.conditions(actor, TaskFilter(), aim.moment.now)
+        rows = await statements.LIST.summary(
+            self._database, [*visible, _meant(aim)], "lock projects", bulk_statements.lock_projects_of, MOST + 1
+        )
+        return {row[0]: ProjectState(*row) for row in rows}
+
+    async def lock_aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[tuple[UUID, TaskState]]:
+        """See bulk_ports.BulkTasks."""
+        rows = await statements.LIST.summary(
+            self._database, _living(aim, project_ids), "lock", bulk_statements.lock_rows, MOST + 1
+        )
+        return [(project_id, state_of(state)) for _, project_id, *state in rows]
+
+    async def aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[UUID]:
+        """See bulk_ports.BulkTasks."""
+        return await statements.LIST.ids(self._database, _living(aim, project_ids), MOST + 1)
 
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """See bulk_ports.BulkTasks."""
@@ -83,6 +111,15 @@ class PiccoloBulkTasks(BulkTasks):
         # Both instants of a new row are the same.
         rows = [(*new_row(task.id, task.number, task.draft, reporter_id, now), now) for task in tasks]
         await self._database.fetch(bulk_statements.ADD, *_columns(rows))
+
+
+def _meant(aim: Aim) -> Condition:
+    return filter_statements.condition(aim.condition, aim.moment)
+
+
+def _living(aim: Aim, project_ids: Sequence[UUID]) -> list[Condition]:
+    within = Condition("in projects", bulk_statements.in_projects, [*project_ids])
+    return [statements.ALIVE, within, _meant(aim)]
 
 
 def _own(row: Changing) -> tuple[object, ...]:

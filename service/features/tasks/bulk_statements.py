@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from piccolo.querystring import QueryString
 
 from service.adapters.database.statements import Param, Statement
 from service.features.tasks.statements import NEW, NEW_TYPES, STATE_COLUMNS
+from service.features.tasks.tables import TaskRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PROJECT = "p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version"
 
@@ -50,6 +56,32 @@ LOCK_OPEN_OF = Statement(
         Param(2),
     )
 )
+
+
+def lock_projects_of(rows: Callable[..., QueryString], limit: Param) -> QueryString:
+    """What `ListStatements.summary` locks the projects of the first tasks of a list with."""
+    return QueryString(
+        f"SELECT {_PROJECT} FROM projects p "
+        'WHERE p.id IN (SELECT found.project_id FROM ({} ORDER BY "tasks"."id" LIMIT {}) AS found) '
+        "AND p.deleted_at IS NULL ORDER BY p.id FOR SHARE OF p",
+        rows(QueryString('"tasks"."project_id"')),
+        limit,
+    )
+
+
+_LOCKED_COLUMNS = ", ".join(f'"tasks"."{column}"' for column in ["project_id", *STATE_COLUMNS.split(", ")])
+
+
+def lock_rows(rows: Callable[..., QueryString], limit: Param) -> QueryString:
+    """What `ListStatements.summary` locks the first tasks of a list with; their ids stand before the columns of `LOCK`."""
+    text = '{} ORDER BY "tasks"."id" LIMIT {} FOR NO KEY UPDATE OF "tasks"'
+    return QueryString(text, rows(QueryString(_LOCKED_COLUMNS)), limit)
+
+
+def in_projects(ids: Any) -> QueryString:
+    """The tasks of these projects."""
+    return QueryString("{} = ANY({}::uuid[])", TaskRow.project, ids)
+
 
 # What every changed row gets alike, each after a flag that says whether it is given.
 SHARED = ("title", "description", "priority", "due_date", "assignee_id")

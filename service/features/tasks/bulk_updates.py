@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from service.features.tasks.bulk_domain import Changing, Mode, Outcome, TaskResult, bad_ids, error_of, refuse_impossible
+from service.features.tasks.bulk_domain import (
+    MOST,
+    Changing,
+    Mode,
+    Outcome,
+    TaskResult,
+    bad_ids,
+    error_of,
+    refuse_impossible,
+    refuse_miscounted,
+)
 from service.features.tasks.bulk_use_cases import require_member, role_of
 from service.features.tasks.domain import TaskNotFound, changed
 from service.features.tasks.use_cases import alteration, wishes
@@ -14,12 +24,12 @@ from service.kernel.errors import Invalid, PreconditionFailed, PreconditionRequi
 from service.kernel.preconditions import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from service.features.projects.domain import ProjectState
-    from service.features.tasks.bulk_domain import BulkChange
+    from service.features.tasks.bulk_domain import Aim, BulkChange
     from service.features.tasks.bulk_ports import BulkTasks
     from service.features.tasks.domain import TaskState
     from service.features.tasks.ports import Insider
@@ -30,8 +40,9 @@ NAME_VERSIONS = "A project of these takes conditional changes only: send the ver
 
 
 class _Locked(Struct):
-    """Who may do what where, and the tasks that the actor sees, by their id."""
+    """The projects in which the actor sees anything, who may do what where, and the tasks that he sees, by their id."""
 
+    visible: Sequence[UUID]
     insiders: Mapping[tuple[UUID, UUID], Insider]
     tasks: Mapping[UUID, tuple[ProjectState, TaskState]]
 
@@ -62,14 +73,17 @@ class BulkUpdates:
             PreconditionRequired: one of the projects takes conditional changes only, and no versions were sent.
             PreconditionFailed: a task is at another version than the one that was sent for it.
             ProjectArchived: one of the projects is read-only.
+            CountMismatch: the filter means another number of tasks than expected, in either mode.
         """
         refuse_impossible(change)
 
         async def work() -> list[TaskResult]:
-            locked = await self._lock(actor, change)
+            chosen, locked, again = await self._locked(actor, change)
             if change.mode is Mode.ATOMIC:
-                await self._refuse(actor, change, locked)
-            outcomes = _judged(actor, change, locked, self._clock.now())
+                await self._refuse(actor, chosen, locked)
+            if change.filter is not None:
+                refuse_miscounted(change.expected_count, chosen.task_ids, again)
+            outcomes = _judged(actor, chosen, locked, self._clock.now())
             rows = [row for row in outcomes if isinstance(row, Changing) and row.changes]
             if rows:
                 await self._tasks.change(rows, change.wanted, self._clock.now())
@@ -77,17 +91,28 @@ class BulkUpdates:
                 await self._outbox.publish(actor, *told)
             versions = {id_: state.version for id_, (_, state) in locked.tasks.items()}
             versions |= {row.state.id: row.state.version + 1 for row in rows}
-            return [_result(id_, versions.get(id_), each) for id_, each in zip(change.task_ids, outcomes, strict=True)]
+            return [_result(id_, versions.get(id_), each) for id_, each in zip(chosen.task_ids, outcomes, strict=True)]
 
         return await self._unit_of_work.run(work)
 
-    async def _lock(self, actor: Actor, change: BulkChange) -> _Locked:
-        projects = await self._tasks.lock_projects(change.task_ids)
+    async def _locked(self, actor: Actor, change: BulkChange) -> tuple[BulkChange, _Locked, Sequence[UUID]]:
+        """What is to be changed, by ids in any case; what is locked; and what a filter means behind the locks."""
+        if change.filter is None:
+            return change, await self._lock(actor, change, None), ()
+        aim = await self._tasks.aim(actor, change.filter)
+        locked = await self._lock(actor, change, aim)
+        ids = list(locked.tasks)
+        # Of more than may be, one more look would tell nothing new.
+        again = await self._tasks.aimed(aim, locked.visible) if len(ids) <= MOST else ids
+        return structs.replace(change, task_ids=ids), locked, again
+
+    async def _lock(self, actor: Actor, change: BulkChange, aim: Aim | None) -> _Locked:
+        projects = await (self._tasks.lock_aimed_projects(actor, aim) if aim else self._tasks.lock_projects(change.task_ids))
         people = {actor.id, change.wanted.get("assignee_id") or actor.id}
         insiders = await self._tasks.lock_members((project_id, user_id) for project_id in projects for user_id in people)
         visible = [project_id for project_id in projects if role_of(actor, project_id, insiders)]
-        rows = await self._tasks.lock(change.task_ids, visible)
-        return _Locked(insiders, {state.id: (projects[project_id], state) for project_id, state in rows})
+        rows = await (self._tasks.lock_aimed(aim, visible) if aim else self._tasks.lock(change.task_ids, visible))
+        return _Locked(visible, insiders, {state.id: (projects[project_id], state) for project_id, state in rows})
 
     async def _refuse(self, actor: Actor, change: BulkChange, locked: _Locked) -> None:
         if errors := bad_ids(change.task_ids, locked.tasks):

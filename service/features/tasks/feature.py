@@ -37,7 +37,7 @@ def provide(ports: Ports, provided: Provided) -> Mapping[str, object]:
     """What handlers and other features have injected."""
     tasks = PiccoloTasks(ports.database, ports.clock, ports.settings.deleted_kept)
     relations = PiccoloRelations(ports.database)
-    bulk_tasks = PiccoloBulkTasks(ports.database)
+    bulk_tasks = PiccoloBulkTasks(ports.database, ports.clock)
     projects = provided["projects", Projects]  # type: ignore[type-abstract]
     return {
         "tasks": tasks,

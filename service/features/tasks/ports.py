@@ -67,10 +67,6 @@ class Tasks(Protocol):
         """A part of the tasks that the actor may see; without sort keys, those that match the search best, best first."""
         ...
 
-    async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
-        """The ids of the tasks that the actor may see and a checked filter means, in their order, at most so many."""
-        ...
-
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
         """The next number of a project, its row locked; None where the project is archived or not there."""
         ...

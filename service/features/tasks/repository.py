@@ -86,13 +86,6 @@ class PiccoloTasks(Tasks):
             window = structs.replace(window, count="none" if window.count == "none" else "capped")
         return await statements.LIST.page(self._database, conditions, window, build)
 
-    async def matching(self, actor: Actor, condition: Condition, limit: int) -> list[UUID]:
-        """See ports.Tasks."""
-        now = self._clock.now()
-        narrowed = await filtered(self._database, actor, condition, now)
-        conditions = [*statements.conditions(actor, TaskFilter(), now), narrowed]
-        return await statements.LIST.ids(self._database, conditions, limit)
-
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
         """See ports.Tasks."""
         row = await self._database.fetch_row(statements.CLAIM_NUMBER, project_id)
@@ -168,12 +161,17 @@ class PiccoloTasks(Tasks):
 
 async def filtered(database: Database, actor: Actor, condition: Condition, now: datetime) -> lists.Condition:
     """A checked filter as a condition of a list, asked by the actor at this instant."""
+    return filter_statements.condition(condition, await moment_of(database, actor, condition, now))
+
+
+async def moment_of(database: Database, actor: Actor, condition: Condition, now: datetime) -> Moment:
+    """The moment at which the actor asks a filter."""
     zone: tzinfo = UTC
     if needs_zone(condition):
         # Only such filters need it, so it is not worth a column in the look-up of every request's session.
         row = await database.fetch_row(filter_statements.ZONE, actor.id)
         zone = ZoneInfo(row[0]) if row else UTC
-    return filter_statements.condition(condition, Moment(now, actor.id, zone))
+    return Moment(now, actor.id, zone)
 
 
 def new_row(task_id: UUID, number: int, draft: TaskDraft, reporter_id: UUID, now: datetime) -> tuple[Any, ...]:

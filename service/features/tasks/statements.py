@@ -79,10 +79,14 @@ LIST = ListStatements(
 )
 
 
+# A condition, and not of every list: some show what was deleted, too. Who asks LIST without `conditions` says it.
+ALIVE = Condition("alive", lambda _: _T.deleted_at.is_null(), None)
+
+
 def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
     """The filters of a list, visibility first; a search has looked at projects before."""
     searched = wanted.search is not None
-    found = [] if wanted.deleted else [Condition("alive", lambda _: _T.deleted_at.is_null(), None)]
+    found = [] if wanted.deleted else [ALIVE]
     if not actor.is_admin and not searched:
         found.append(Condition("visible", _belongs, actor.id))
     if not actor.is_admin and wanted.deleted:

@@ -212,6 +212,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "TaskPatch": {"status": "done", "due_date": None},
     "ProjectPatch": {"name": "Website", "description": None},
+    "TasksUpdate": {"task_ids": [TASK], "update_data": {"status": "done"}, "versions": [3], "mode": "atomic"},
     "TaskFieldsPatch": {"status": "done"},
     "UserPatch": {"full_name": "Ann Lee", "timezone": "Europe/Berlin"},
 }
@@ -219,6 +220,7 @@ BODIES: dict[str, dict[str, Any]] = {
 # What some problems hold beside the members of all, by their code.
 MEMBERS: dict[str, dict[str, Any]] = {
     "admin_required": {"required_role": "admin"},
+    "count_mismatch": {"expected_count": 12, "count": 13},
     "insufficient_role": {"required_role": "member"},
     "insufficient_scope": {"required_scope": "tasks:write"},
     "precondition_failed": {

@@ -96,9 +96,9 @@ async def test_whether_an_address_belongs_to_the_project(members: PiccoloMembers
 
 
 async def test_the_open_tasks_of_a_member_are_locked_in_one_order(
-    database: Database, connection: asyncpg.Connection[Any]
+    database: Database, connection: asyncpg.Connection[Any], clock: FakeClock
 ) -> None:
-    tasks = PiccoloBulkTasks(database)
+    tasks = PiccoloBulkTasks(database, clock)
     ann, bob = await a_stored_user(connection), await a_stored_user(connection, "Bob")
     project_id, other_id = [await a_stored_project(connection, ann, key, member=bob) for key in ("WEB", "APP")]
     wanted = [

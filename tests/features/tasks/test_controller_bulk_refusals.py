@@ -67,7 +67,17 @@ async def test_every_bad_id_is_named(
 @pytest.mark.parametrize(
     ("sent", "errors"),
     [
-        ({}, {"/task_ids": "missing", "/update_data": "missing"}),
+        ({}, {"/update_data": "missing"}),
+        ({"update_data": {"title": "T"}}, {"/task_ids": "missing"}),
+        ({"update_data": {"title": "T"}, "expected_count": 1}, {"/task_ids": "missing", "/expected_count": "not_allowed"}),
+        ({"filter": "TRUE", "update_data": {"title": "T"}}, {"/expected_count": "missing"}),
+        (
+            {"filter": "TRUE", "task_ids": [MISSING], "versions": [1], "expected_count": 1, "update_data": {"title": "T"}},
+            {"/filter": "contradiction", "/versions": "not_allowed"},
+        ),
+        ({"filter": "due", "expected_count": 1, "update_data": {"title": "T"}}, {"/filter": "not_allowed"}),
+        ({"filter": "TRUE", "expected_count": 1001, "update_data": {"title": "T"}}, {"/expected_count": "too_large"}),
+        ({"filter": "TRUE", "expected_count": -1, "update_data": {"title": "T"}}, {"/expected_count": "too_small"}),
         ({"task_ids": [], "update_data": {}}, {"/task_ids": "too_short", "/update_data": "not_allowed"}),
         ({"task_ids": [MISSING] * 1001, "update_data": {"title": "T"}}, {"/task_ids": "too_long"}),
         ({"task_ids": [MISSING, "WEB-1"], "update_data": {"title": "T"}}, {"/task_ids/1": "wrong_format"}),

@@ -15,6 +15,7 @@ from service.features.projects.domain import ProjectRole
 from service.features.tasks.bulk_domain import Ancestry, Changing, Numbered
 from service.features.tasks.bulk_repository import PiccoloBulkTasks
 from service.features.tasks.domain import PersonRef, ProjectRef, Status, TaskRef
+from service.features.tasks.filter_domain import task_filter
 from service.features.tasks.ports import Insider
 from service.features.tasks.repository import PiccoloTasks
 from tests.support.factories import SOME_DAY, TaskDraftFactory
@@ -31,8 +32,8 @@ MISSING = UUID("00000000-0000-7000-8000-000000000000")
 
 
 @pytest.fixture
-def bulk(database: Database) -> PiccoloBulkTasks:
-    return PiccoloBulkTasks(database)
+def bulk(database: Database, clock: FakeClock) -> PiccoloBulkTasks:
+    return PiccoloBulkTasks(database, clock)
 
 
 @pytest.fixture
@@ -229,3 +230,53 @@ async def test_rows_are_locked_from_the_lowest_id_up_wherever_they_are_stored(
         await waiting
     finally:
         await holder.close()
+
+
+async def test_what_a_filter_means_is_locked_in_the_order_of_the_ids_and_nothing_else(
+    bulk: PiccoloBulkTasks, database: Database, connection: asyncpg.Connection[Any], ann: Actor, web: UUID, api_: UUID
+) -> None:
+    bob = await a_stored_user(connection, "Bob")
+    foreign = await a_stored_project(connection, bob, "BOB")
+    meant = [await a_stored_task(connection, project_id, ann, priority=5) for project_id in (web, api_, web)]
+    other = await a_stored_task(connection, web, ann, priority=4)
+    unseen = await a_stored_task(connection, foreign, bob, priority=5)
+    await a_stored_task(connection, web, ann, priority=5, deleted_at=SOME_DAY)
+
+    async def work() -> None:
+        aim = await bulk.aim(ann, task_filter("priority = 5"))
+        projects = await bulk.lock_aimed_projects(ann, aim)
+        assert projects.keys() == {web, api_}
+        assert projects == await bulk.lock_projects(meant)
+        assert not await lockable(connection, "NO KEY UPDATE", "projects", web)
+        assert await lockable(connection, "UPDATE", "projects", foreign)
+        locked = await bulk.lock_aimed(aim, [web, api_])
+        assert locked == await bulk.lock(meant, [web, api_])
+        assert [state.id for _, state in locked] == sorted(meant)
+        assert not await lockable(connection, "NO KEY UPDATE", "tasks", meant[0])
+        for id_ in (other, unseen):
+            assert await lockable(connection, "UPDATE", "tasks", id_)
+        assert await bulk.aimed(aim, [web, api_]) == sorted(meant)
+        assert await bulk.lock_aimed(aim, [api_]) == [pair for pair in locked if pair[0] == api_]
+
+    await database.run(work)
+
+
+async def test_a_task_that_is_changed_while_its_lock_is_waited_for_is_left_out(
+    bulk: PiccoloBulkTasks, database: Database, connection: asyncpg.Connection[Any], ann: Actor, web: UUID
+) -> None:
+    first, second = [await a_stored_task(connection, web, ann, priority=5) for _ in range(2)]
+    late = await a_stored_task(connection, web, ann, priority=4)
+    holding = connection.transaction()
+    await holding.start()
+    await connection.execute("UPDATE tasks SET priority = 1 WHERE id = $1", first)
+    await connection.execute("UPDATE tasks SET priority = 5 WHERE id = $1", late)
+
+    async def work() -> tuple[list[UUID], list[UUID]]:
+        aim = await bulk.aim(ann, task_filter("priority = 5"))
+        locked = await bulk.lock_aimed(aim, [web])
+        return [state.id for _, state in locked], await bulk.aimed(aim, [web])
+
+    waiting = asyncio.create_task(database.run(work))
+    await somebody_waits(connection)
+    await holding.commit()
+    assert await waiting == ([second], [second, late])

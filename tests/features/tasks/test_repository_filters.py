@@ -231,20 +231,6 @@ async def test_a_day_is_that_of_the_callers_time_zone(
         assert await meant(tasks, ann, f"due_date > {start} + 'P1D' - 'PT1S'") == "last after"
 
 
-async def test_ids_of_matching_tasks_are_found_by_one_statement(
-    tasks: PiccoloTasks, database: Database, ann: Actor, six: dict[str, Any], connection: asyncpg.Connection[Any]
-) -> None:
-    seen: list[str] = []
-    database.observer = seen.append
-    found = await tasks.matching(ann, task_filter("status = 'todo'"), 10)
-    assert len(seen) == 1
-    assert found == sorted(found)
-    assert {six["first"], six["elsewhere"]} < set(found)
-    assert await tasks.matching(ann, task_filter("status = 'todo'"), 2) == found[:2]
-    outsider = await a_stored_user(connection, "Out")
-    assert await tasks.matching(outsider, task_filter("TRUE"), 10) == []
-
-
 async def test_filters_that_differ_in_values_only_are_one_statement_text(
     tasks: PiccoloTasks, database: Database, ann: Actor, web: UUID
 ) -> None:

@@ -13,7 +13,9 @@ from piccolo.querystring import QueryString
 from service.adapters.database.statements import Param, Statement
 from service.features.tasks import filter_statements
 from service.features.tasks.filter_domain import Moment, task_filter
+from service.features.tasks.ports import TaskFilter
 from service.features.tasks.repository import PiccoloTasks
+from service.kernel.paging import Window
 from tests.support.stored import a_stored_project, a_stored_task, a_stored_user
 from tests.support.truth import ATOMS, ROWS, Expression, Row, deeper
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
+
+EVERYTHING = Window(len(ROWS), 0, ("number",), "none")
 
 
 class World:
@@ -41,8 +45,8 @@ class World:
         """The expressions that find other rows than the oracle says."""
         found = []
         for text, judge in expressions:
-            ids = await self.tasks.matching(self.ann, task_filter(text), 100)
-            if set(ids) != {id_ for id_, row in self.rows.items() if judge(row) is True}:
+            meant = await self.tasks.page(self.ann, TaskFilter(filter=task_filter(text)), EVERYTHING)
+            if {task.id for task in meant.items} != {id_ for id_, row in self.rows.items() if judge(row) is True}:
                 found.append(text)
         return found
 

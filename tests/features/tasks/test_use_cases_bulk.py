@@ -9,10 +9,11 @@ import pytest
 from msgspec import structs
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectState
-from service.features.tasks.bulk_domain import BulkChange, Mode, Outcome, TaskError, TaskResult, bad_ids
+from service.features.tasks.bulk_domain import BulkChange, CountMismatch, Mode, Outcome, TaskError, TaskResult, bad_ids
 from service.features.tasks.bulk_updates import BulkUpdates
 from service.features.tasks.bulk_use_cases import BulkWrites
 from service.features.tasks.domain import PersonRef, Status, Task, TaskState
+from service.features.tasks.filter_domain import task_filter
 from service.kernel.actor import Actor
 from service.kernel.errors import Invalid, PreconditionFailed, PreconditionRequired
 from service.kernel.events import Change
@@ -50,6 +51,10 @@ class BulkHouse(House):
     async def update(self, actor: Actor, task_ids: Sequence[UUID], wanted: Mapping[str, Any], **more: Any) -> list[TaskResult]:
         """Change tasks; `versions` and `mode` come by their names."""
         return await self.bulk_updates.update(actor, BulkChange(task_ids, wanted, **more))
+
+    async def update_meant(self, actor: Actor, expected: int, wanted: Mapping[str, Any], **more: Any) -> list[TaskResult]:
+        """Change what a filter means; `bulk.means` says what that is."""
+        return await self.update(actor, (), wanted, filter=task_filter("TRUE"), expected_count=expected, **more)
 
     async def create_many(self, *drafts: dict[str, Any], actor: Actor = MEMBER) -> list[Task]:
         """Create tasks, in WEB where a draft doesn't say."""
@@ -268,3 +273,67 @@ async def test_in_partial_mode_an_archive_a_viewer_and_a_repetition_fail_alone(h
     (stranger,) = await house.update(MEMBER, [good.id], {"assignee_id": OUTSIDER.id}, mode=Mode.PARTIAL)
     assert stranger.error
     assert stranger.error.code == "not_a_member"
+
+
+async def test_what_a_filter_means_is_changed_if_it_is_as_many_as_expected(house: BulkHouse) -> None:
+    one, two, low = house.a_task(priority=4), house.in_second(priority=4), house.a_task(priority=2)
+    house.bulk.means = lambda task: task.priority >= 4
+    for expected in (0, 1, 3):
+        with pytest.raises(CountMismatch, match=f"2 tasks by now, not {expected}") as caught:
+            await house.update_meant(MEMBER, expected, {"priority": 5})
+        assert caught.value.members == {"expected_count": expected, "count": 2}
+    assert not house.outbox.events
+    results = await house.update_meant(MEMBER, 2, {"priority": 5})
+    assert results == [TaskResult(id_, Outcome.UPDATED, 2) for id_ in sorted((one.id, two.id))]
+    assert house.tasks.rows[low.id] is low
+    house.bulk.means = lambda task: task.title == "nowhere"
+    assert await house.update_meant(MEMBER, 0, {"priority": 5}) == []
+
+
+async def test_a_task_that_comes_or_goes_while_others_are_locked_is_noticed(house: BulkHouse) -> None:
+    one, two, three = (house.a_task(number=number) for number in (1, 2, 3))
+    numbers = {1, 2}
+    house.bulk.means = lambda task: task.number in numbers
+    for change, expected, count in ((lambda: numbers.add(3), 2, 3), (lambda: numbers.discard(1), 3, 2)):
+        house.bulk.while_locking = change
+        with pytest.raises(CountMismatch) as caught:
+            await house.update_meant(MEMBER, expected, {"title": "New"})
+        assert caught.value.members == {"expected_count": expected, "count": count}
+
+    def swap() -> None:
+        numbers.symmetric_difference_update({1, 2})
+
+    house.bulk.while_locking = swap
+    with pytest.raises(CountMismatch, match="changed at this moment"):
+        await house.update_meant(MEMBER, 2, {"title": "New"}, mode=Mode.PARTIAL)
+    assert [house.tasks.rows[task.id] for task in (one, two, three)] == [one, two, three]
+    assert not house.outbox.events
+
+
+async def test_a_filter_that_means_too_many_tasks_is_refused_whatever_is_expected(
+    house: BulkHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("service.features.tasks.bulk_domain", "service.features.tasks.bulk_updates", "tests.support.fake_bulk_tasks"):
+        monkeypatch.setattr(f"{module}.MOST", 2)
+    for _ in range(2):
+        house.a_task()
+    assert len(await house.update_meant(MEMBER, 2, {"title": "New"})) == 2
+    house.in_second()
+    with pytest.raises(CountMismatch, match="more than 2 tasks") as caught:
+        await house.update_meant(MEMBER, 3, {"title": "Newer"})
+    assert caught.value.members == {"expected_count": 3}
+
+
+async def test_by_filter_the_role_is_refused_before_the_count_and_in_partial_mode_alone(house: BulkHouse) -> None:
+    task, closed = house.a_task(), house.in_second()
+    with pytest.raises(InsufficientRole):
+        await house.update_meant(VIEWER, 7, {"title": "New"})
+    with pytest.raises(CountMismatch):
+        await house.update_meant(VIEWER, 7, {"title": "New"}, mode=Mode.PARTIAL)
+    with pytest.raises(CountMismatch, match="0 tasks"):
+        await house.update_meant(OUTSIDER, 2, {"title": "New"})
+    house.close(house.second)
+    with pytest.raises(ProjectArchived):
+        await house.update_meant(MEMBER, 2, {"title": "New"})
+    results = {result.id: result.outcome for result in await house.update_meant(MEMBER, 2, {"title": "New"}, mode=Mode.PARTIAL)}
+    assert results == {task.id: Outcome.UPDATED, closed.id: Outcome.FAILED}
