@@ -22,6 +22,7 @@ from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.second_factors.tables import MfaChallengeRow, RecoveryCodeRow, SecondFactorRow
 from service.features.sessions.tables import SessionRow
 from service.features.tasks.tables import TaskLabelRow, TaskRelationRow, TaskRow, TextRow
+from service.features.views.tables import ViewRow
 
 TABLES = [
     EpochRow,
@@ -50,6 +51,7 @@ TABLES = [
     TextRow,
     TaskLabelRow,
     TaskRelationRow,
+    ViewRow,
 ]
 
 APP_CONFIG = AppConfig(

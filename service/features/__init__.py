@@ -12,6 +12,7 @@ from service.features.projects.feature import FEATURE as PROJECTS
 from service.features.second_factors.feature import FEATURE as SECOND_FACTORS
 from service.features.sessions.feature import FEATURE as SESSIONS
 from service.features.tasks.feature import FEATURE as TASKS
+from service.features.views.feature import FEATURE as VIEWS
 
 FEATURES = (
     OPERATIONS,
@@ -25,5 +26,6 @@ FEATURES = (
     MEMBERS,
     COMMENTS,
     CHANGES,
+    VIEWS,
     NOTIFICATIONS,
 )

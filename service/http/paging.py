@@ -52,44 +52,62 @@ class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = "capped"
     sort: Annotated[str, Meta(max_length=200, description="Up to three keys, comma separated; `-` for descending.")] | None = None
 
-    def window(self, scope: Scope, keys: tuple[str, ...], default: str | None) -> Window:
-        """The part of the list that is asked for; without a default, one that is not sorted is ranked, and has no cursors.
+    @property
+    def _by_page(self) -> bool:
+        return self.page is not None or self.page_size is not None
+
+    def _place(self) -> tuple[int, int]:
+        """How many rows, and after how many."""
+        size = (self.page_size if self._by_page else self.limit) or DEFAULT_SIZE
+        return size, ((self.page or 1) - 1) * size if self._by_page else self.skip or 0
+
+    def refuse_unfit(self, keys: tuple[str, ...], *, ranked: bool = False) -> None:
+        """Guard of what can be judged before the list itself is known.
+
+        Raises:
+            Invalid: two ways of paging at once, an offset past 10 000, an unknown sort key, or a cursor for what is ranked.
+        """
+        errors: list[FieldError] = []
+        ways = [self._by_page, self.skip is not None or (self.limit is not None and self.cursor is None), self.cursor is not None]
+        if sum(ways) > 1:
+            errors.append(
+                _error("/cursor" if self.cursor else "/page", "Use page and page_size, or skip and limit, or cursor and limit.")
+            )
+        if self._place()[1] > LAST_OFFSET:
+            pointer = "/page" if self._by_page else "/skip"
+            errors.append(_error(pointer, f"Offsets end at {LAST_OFFSET}; go on with next_cursor as cursor."))
+        if self.sort is not None and (message := wrong_sort(tuple(self.sort.split(",")), keys)) is not None:
+            errors.append(_error("/sort", message))
+        if ranked and self.cursor is not None:
+            errors.append(_error("/cursor", "What is ranked has no cursors; use skip and limit, or give a sort."))
+        if errors:
+            raise Invalid(*errors)
+
+    def window(self, scope: Scope, keys: tuple[str, ...], default: str | None, within: str = "") -> Window:
+        """The part of the list that is asked for; `within` is what else than the request says which list it is.
+
+        Without a default, one that is not sorted is ranked, and has no cursors.
 
         Raises:
             Invalid: two ways of paging at once, an offset past 10 000, or an unknown sort key.
             InvalidCursor: the cursor is not one of this list, with these filters and this sort.
         """
-        errors: list[FieldError] = []
-        by_page = self.page is not None or self.page_size is not None
-        ways = [by_page, self.skip is not None or (self.limit is not None and self.cursor is None), self.cursor is not None]
-        if sum(ways) > 1:
-            errors.append(
-                _error("/cursor" if self.cursor else "/page", "Use page and page_size, or skip and limit, or cursor and limit.")
-            )
-        size = (self.page_size if by_page else self.limit) or DEFAULT_SIZE
-        skip = ((self.page or 1) - 1) * size if by_page else self.skip or 0
-        if skip > LAST_OFFSET:
-            errors.append(
-                _error("/page" if by_page else "/skip", f"Offsets end at {LAST_OFFSET}; go on with next_cursor as cursor.")
-            )
         wanted = default if self.sort is None else self.sort
+        self.refuse_unfit(keys, ranked=wanted is None)
+        size, skip = self._place()
         sort = () if wanted is None else tuple(wanted.split(","))
-        errors += _sort_errors(sort, keys)
-        if not sort and self.cursor is not None:
-            errors.append(_error("/cursor", "What is ranked has no cursors; use skip and limit, or give a sort."))
-        if errors:
-            raise Invalid(*errors)
-        position = None if self.cursor is None else _position(self.cursor, _fingerprint(scope, sort, _asked(scope)))
+        position = None if self.cursor is None else _position(self.cursor, _fingerprint(scope, sort, _asked(scope), within))
         return Window(size, skip, sort, self.count, position)
 
 
-def _sort_errors(sort: tuple[str, ...], keys: tuple[str, ...]) -> list[FieldError]:
+def wrong_sort(sort: tuple[str, ...], keys: tuple[str, ...]) -> str | None:
+    """What is wrong with an order."""
     names = [key.removeprefix("-") for key in sort]
     if unknown := [name for name in names if name not in keys]:
-        return [_error("/sort", f"There is no sort key {', '.join(unknown)!r}; there are: {', '.join(keys)}.")]
+        return f"There is no sort key {', '.join(unknown)!r}; there are: {', '.join(keys)}."
     if len(names) > MAX_SORT_KEYS or len(set(names)) < len(names):
-        return [_error("/sort", f"Give at most {MAX_SORT_KEYS} different keys.")]
-    return []
+        return f"Give at most {MAX_SORT_KEYS} different keys."
+    return None
 
 
 def _error(pointer: str, message: str) -> FieldError:
@@ -109,11 +127,11 @@ class Page(Struct, Generic[T], kw_only=True):
     prev_cursor: str | None
 
 
-def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[Any]]:
-    """The answer to a list, with its total and links as headers too."""
+def respond(scope: Scope, window: Window, found: Slice[Any], within: str = "") -> Response[Page[Any]]:
+    """The answer to a list, with its total and links as headers too; `within` as for the window."""
     total = found.total
     asked = _asked(scope)
-    fingerprint = _fingerprint(scope, window.sort, asked)
+    fingerprint = _fingerprint(scope, window.sort, asked, within)
     page = Page(
         items=found.items,
         total=total,
@@ -132,10 +150,10 @@ def respond(scope: Scope, window: Window, found: Slice[Any]) -> Response[Page[An
     return Response(page, headers=headers)
 
 
-def _fingerprint(scope: Scope, sort: tuple[str, ...], asked: list[tuple[str, str]]) -> str:
+def _fingerprint(scope: Scope, sort: tuple[str, ...], asked: list[tuple[str, str]], within: str) -> str:
     """Which list a cursor belongs to: its path, filters and sort, whatever spaces a filter is written with."""
     filters = sorted((name, normalized(value) if name == "filter" else value) for name, value in asked if name != "sort")
-    return blake2s(repr((scope["path"], sort, filters)).encode(), digest_size=6).hexdigest()
+    return blake2s(repr((scope["path"], sort, filters, within)).encode(), digest_size=6).hexdigest()
 
 
 def _asked(scope: Scope) -> list[tuple[str, str]]:

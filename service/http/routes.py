@@ -46,6 +46,7 @@ class Policy(StrEnum):
     AUTHOR_OR_MAINTAINER = "its author, and maintainers of the project and above"
     SELF = "the person it is about, and instance admins"
     INVITED = "the person who is invited"
+    OWN = "who made the object; where it is shared in a project, its members for their own, and maintainers"
     VIEWER = "viewers of the project and above"
     MEMBER = "members of the project and above"
     MAINTAINER = "maintainers of the project and above"

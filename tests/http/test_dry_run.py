@@ -32,6 +32,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "create_comment": ("bob", "/tasks/WEB-1/comments", {"body": "Looks good."}),
     "create_project": ("ann", "/projects", {"name": "New Site", "description": "x"}),
     "create_task": ("ann", "/tasks", {"project_id": "{web}", "title": "T", "assignee_id": "{bob}", "parent_id": "{task}"}),
+    "create_view": ("ann", "/views", {"name": "Late", "filter": "is_overdue = TRUE", "project_id": "{web}", "shared": True}),
     "create_user": ("root", "/users", {"email": "new@example.com", "role": "user", "full_name": "New"}),
     "deactivate_user": ("root", "/users/{bob}/deactivate", None),
     "delete_comment": ("ann", "/comments/{said}", None),
@@ -49,6 +50,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "put_task_label": ("ann", "/tasks/{other}/labels/{label}", None),
     "remove_relation": ("ann", "/tasks/{task}/relations/relates_to/{other}", None),
     "remove_task_label": ("ann", "/tasks/{task}/labels/{label}", None),
+    "delete_view": ("ann", "/views/{view}", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "transfer_project": ("ann", "/projects/WEB/transfer", {"user_id": "{bob}"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
@@ -58,6 +60,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "update_me": ("bob", "/users/me", {"locale": "de"}),
     "update_project": ("ann", "/projects/WEB", {"name": "Renamed", "description": None}),
     "update_task": ("ann", "/tasks/{task}", {"title": "Renamed", "due_date": "2026-12-01T00:00:00Z"}),
+    "update_view": ("ann", "/views/{view}", {"name": "Mine", "filter": "assignee=me()", "sort": "title", "shared": False}),
     "update_user": ("root", "/users/{bob}", {"full_name": "Robert"}),
 }
 
@@ -93,8 +96,9 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     for _ in range(5):
         await api.post("/auth/login", {"email": bob.user["email"], "password": "not Bob's"})
     await connection.execute("UPDATE users SET mfa_enabled = true WHERE id = $1::uuid", bob.user["id"])
+    view = made(await ann.post("/views", {"name": "All", "filter": "TRUE", "project_id": web["id"], "shared": True}))
     ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"], "gone": gone["id"]}
-    ids |= {"said": said, "taken_back": taken_back, "other": other["id"], "label": label["id"]}
+    ids |= {"said": said, "taken_back": taken_back, "other": other["id"], "label": label["id"], "view": view["id"]}
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 
 

@@ -19,18 +19,12 @@ def readable(text: str) -> str | None:
     return None
 
 
-Filter = Annotated[
-    str,
-    Meta(
-        max_length=MAX_LENGTH,
-        description=(
-            "A filter in the text form of OGC CQL2, such as `status IN ('todo','in_progress') AND (priority >= 4 OR "
-            "due_date < today() + 'P7D') AND assignee IS NULL`. AND binds tighter than OR; NULL is as in SQL. "
-            f"Fields: {', '.join(FIELDS)}."
-        ),
-        extra={"check": readable},
-    ),
-]
+FILTER = (
+    "A filter in the text form of OGC CQL2, such as `status IN ('todo','in_progress') AND (priority >= 4 OR "
+    "due_date < today() + 'P7D') AND assignee IS NULL`. AND binds tighter than OR; NULL is as in SQL. "
+    f"Fields: {', '.join(FIELDS)}."
+)
+Filter = Annotated[str, Meta(max_length=MAX_LENGTH, description=FILTER, extra={"check": readable})]
 
 
 class FilterCheck(Struct, forbid_unknown_fields=True):

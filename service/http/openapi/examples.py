@@ -13,6 +13,7 @@ TASK = "0199e4c3-77aa-7b21-a5d6-c7e8f9012345"
 COMMENT = "0199e4c5-2233-7d44-8e55-66778899aabb"
 LABEL = "0199e4c4-0011-7c55-9f66-778899aabbcc"
 OTHER_TASK = "0199e4c3-6600-7a10-8b20-3c4d5e6f7081"
+VIEW = "0199e4c5-2233-7e77-8a88-99aabbccddee"
 MORNING = "2026-05-04T09:30:00Z"
 INVITATION = "0199e4c4-2b3c-7d4e-8f50-61728394a5b6"
 JWT = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk5ZTRjMiJ9.c2lnbmF0dXJl"
@@ -195,6 +196,15 @@ VALUES: dict[str, Any] = {
     },
     "updated_at": "2026-05-04T10:00:00Z",
     "version": 3,
+    "View.filter": "status = 'todo' AND priority >= 4",
+    "View.id": VIEW,
+    "View.name": "Urgent",
+    "View.shared": True,
+    "View.sort": "-priority,due_date",
+    "ViewCount.count": 12,
+    "ViewCreate.name": "Urgent",
+    "ViewCreate.shared": True,
+    "ViewCreate.sort": "-priority,due_date",
     "versions": [3],
     "Health.version": "0.1.0",
     "Info.version": "0.1.0",
@@ -214,6 +224,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "ProjectPatch": {"name": "Website", "description": None},
     "TasksUpdate": {"task_ids": [TASK], "update_data": {"status": "done"}, "versions": [3], "mode": "atomic"},
     "TaskFieldsPatch": {"status": "done"},
+    "ViewPatch": {"name": "Urgent", "sort": "-priority,due_date"},
     "UserPatch": {"full_name": "Ann Lee", "timezone": "Europe/Berlin"},
 }
 
@@ -252,6 +263,7 @@ PATHS: dict[str, tuple[str, str]] = {
     "session": ("The session's id.", "0199e4c2-a0b1-7c2d-8e3f-405162738495"),
     "task": ("The task's id or key.", "WEB-12"),
     "user": ("The person's id.", ANN),
+    "view": ("The view's id.", VIEW),
 }
 
 # What a field that has no line above gets; a test lists those that need one.
