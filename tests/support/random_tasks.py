@@ -42,6 +42,26 @@ async def random_tasks(
     await connection.executemany(_INSERT, rows)
 
 
+async def random_labels(connection: asyncpg.Connection[Any], project: dict[str, Any], names: Sequence[str], seed: int) -> None:
+    """Labels of a project, and some of them, or none, on each of its tasks."""
+    random = Random(seed)
+    labels = [
+        await connection.fetchval(
+            "INSERT INTO labels (id, project_id, name, name_key, color, created_at, updated_at, version, field_versions) "
+            "VALUES (gen_random_uuid(), $1::uuid, $2, $2, '#d73a4a', now(), now(), 1, '{}') RETURNING id",
+            project["id"],
+            name,
+        )
+        for name in names
+    ]
+    tasks = await connection.fetch("SELECT id FROM tasks WHERE project_id = $1::uuid", project["id"])
+    pairs = [(project["id"], task["id"], label) for task in tasks for label in labels if random.random() < 0.3]
+    await connection.executemany(
+        "INSERT INTO task_labels (id, project_id, task_id, label_id) VALUES (gen_random_uuid(), $1::uuid, $2, $3)", pairs
+    )
+    await connection.execute("UPDATE tasks SET was_labelled = true")
+
+
 async def whole_list(person: Api, **query: str) -> list[dict[str, Any]]:
     """Every task of a list, page by page."""
     items: list[dict[str, Any]] = []

@@ -14,10 +14,11 @@ MOST_GROUPS = 10_000
 
 
 class Dimension(StrEnum):
-    """What tasks can be grouped by; `label` joins here, and aggregate_statements.py says what it is in SQL."""
+    """What tasks can be grouped by; aggregate_statements.py says what each is in SQL."""
 
     STATUS = "status"
     ASSIGNEE = "assignee"
+    LABEL = "label"
     PRIORITY = "priority"
     DUE_WEEK = "due:week"
 
@@ -36,10 +37,12 @@ class TaskGroup(
     """One group of tasks: what they have in common, and what was measured of them, as far as each was asked for.
 
     `due:week` is the Monday of the ISO week in the caller's time zone; a cycle time is in seconds, null where none is done.
+    A task with several labels counts under the name of each, one without any under null.
     """
 
     status: Status | UnsetType = UNSET
     assignee: PersonRef | UnsetType | None = UNSET
+    label: str | UnsetType | None = UNSET
     priority: int | UnsetType = UNSET
     due_week: date | UnsetType | None = UNSET
     count: int | UnsetType = UNSET

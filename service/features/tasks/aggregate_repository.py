@@ -103,6 +103,8 @@ def _group(columns: Iterator[Any], group_by: Iterable[Dimension], metrics: Itera
             group.status = Status(found[1])
         elif dimension is Dimension.ASSIGNEE:
             group.assignee = _person(found[1], found[0])
+        elif dimension is Dimension.LABEL:
+            group.label = found[0]
         elif dimension is Dimension.PRIORITY:
             group.priority = found[0]
         else:

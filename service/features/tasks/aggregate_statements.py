@@ -21,10 +21,17 @@ def _week(user: Param) -> QueryString:
     return QueryString("date_trunc('week', {} AT TIME ZONE (SELECT timezone FROM users WHERE id = {}))::date", _T.due_date, user)
 
 
+# A row for each label of a task, and one without a name for a task without any.
+_LABEL = (
+    "unnest(coalesce(nullif(ARRAY(SELECT l.name FROM task_labels tl JOIN labels l ON l.id = tl.label_id "
+    'WHERE tl.task_id = "tasks"."id"), ARRAY[]::text[]), ARRAY[NULL]::text[])) COLLATE "C"'
+)
+
 # The columns that tell a dimension, the first of them what it is sorted by: Piccolo's, which join, or made from the caller's id.
 _GROUPS: dict[Dimension, tuple[Callable[[Param], Any], ...]] = {
     Dimension.STATUS: (lambda _: QueryString('"tasks"."status_rank"'), lambda _: _T.status),
     Dimension.ASSIGNEE: (lambda _: _T.assignee.full_name, lambda _: _T.assignee.id),
+    Dimension.LABEL: (lambda _: QueryString(_LABEL),),
     Dimension.PRIORITY: (lambda _: _T.priority,),
     Dimension.DUE_WEEK: (_week,),
 }

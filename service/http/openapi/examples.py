@@ -82,6 +82,7 @@ VALUES: dict[str, Any] = {
     "is_active": True,
     "key": "WEB-12",
     "kid": "2026-05-a",
+    "TaskGroup.label": "docs",
     "label_ids": [],
     "labels": [],
     "Label.id": LABEL,

@@ -12,7 +12,7 @@ import pytest
 from service.features.tasks import aggregate_repository
 from service.features.tasks.aggregate_domain import Dimension
 from tests.support.http import Api, made, refused, wrong_fields
-from tests.support.random_tasks import STATUSES, instant, monday, percentile, random_tasks, seconds, whole_list
+from tests.support.random_tasks import STATUSES, instant, monday, percentile, random_labels, random_tasks, seconds, whole_list
 from tests.support.scenes import a_member, a_personal_token, a_project, a_task, a_user, an_admin
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ async def many(api: Api, ann: Api, web: dict[str, Any], connection: asyncpg.Conn
     bob, cora = await a_user(api, "Bob"), await a_user(api, "Cora")
     people = [ann, bob, cora]
     await random_tasks(connection, web, people, 500, seed=1)
+    await random_labels(connection, web, ("bug", "docs", "ui"), seed=4)
     await random_tasks(connection, await a_project(ann, key="API"), people, 150, seed=2)
     await random_tasks(connection, await a_project(bob, key="BOB"), people, 150, seed=3)
     return people
@@ -66,7 +67,9 @@ def by_client(tasks: list[dict[str, Any]], group_by: tuple[str, ...]) -> dict[An
     """Count, median and ninth decile of each group."""
     groups = defaultdict(list)
     for task in tasks:
-        groups[tuple(key_of(task, dimension) for dimension in group_by)].append(task)
+        # A task with several labels belongs to a group for each.
+        for label in [each["name"] for each in task["labels"]] or [None] if "label" in group_by else [None]:
+            groups[tuple(label if name == "label" else key_of(task, name) for name in group_by)].append(task)
     return {key: measured(found) for key, found in groups.items()}
 
 
@@ -97,7 +100,7 @@ async def test_groups_are_what_a_client_makes_of_the_whole_list(ann: Api, many: 
     tasks = await whole_list(ann)
     assert len(tasks) > 500
     assert {task["project"]["key"] for task in tasks} == {"WEB", "API"}
-    for length in range(5):
+    for length in range(6):
         for group_by in combinations(Dimension, length):
             query = {"group_by": ",".join(group_by)} if group_by else {}
             items = await groups(ann, metrics=METRICS, **query)
