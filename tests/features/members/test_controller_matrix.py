@@ -1,4 +1,4 @@
-"""Who may do what in a project: every operation on projects, tasks, members and invitations, by every kind of person."""
+"""Who may do what in a project: every operation on projects, tasks, labels, members and invitations, by every kind of person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.fakes import an_actor
 from tests.support.http import Api
 from tests.support.member_scenes import an_invitation, verified
 from tests.support.scenes import a_user, an_admin
-from tests.support.stored import a_stored_project, a_stored_task
+from tests.support.stored import a_stored_label, a_stored_project, a_stored_task
 
 if TYPE_CHECKING:
     import asyncpg
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-TAGS = {"projects", "tasks", "members", "invitations"}
+TAGS = {"projects", "tasks", "labels", "members", "invitations"}
 KINDS = ("outsider", "removed", "invited", "viewer", "member", "maintainer", "owner", "admin")
 
 # What each of KINDS gets where nothing but the project decides.
@@ -80,6 +80,18 @@ MATRIX: dict[str, list[tuple[str, str | None, tuple[int, ...]]]] = {
             (422, 422, 422, 403, 200, 200, 200, 200),
         )
     ],
+    "aggregate_tasks": [("GET /tasks/aggregate", None, EVERYONE)],
+    "get_project_stats": [("GET /projects/{project}/stats", None, VISIBLE), ("GET /projects/{key}/stats", None, VISIBLE)],
+    "get_relations": [("GET /tasks/{task}/relations", None, VISIBLE)],
+    "put_relation": [("PUT /tasks/{task}/relations/blocks/{other_task}", None, answering(204, MEMBERS))],
+    "remove_relation": [("DELETE /tasks/{task}/relations/blocks/{other_task}", None, answering(204, MEMBERS))],
+    "list_labels": [("GET /projects/{project}/labels", None, VISIBLE), ("GET /projects/{key}/labels", None, VISIBLE)],
+    "create_label": [("POST /projects/{project}/labels", '{"name": "New"}', answering(201, MAINTAINERS))],
+    "get_label": [("GET /labels/{label}", None, VISIBLE)],
+    "update_label": [("PATCH /labels/{label}", '{"name": "New"}', MAINTAINERS)],
+    "delete_label": [("DELETE /labels/{label}", None, answering(204, MAINTAINERS))],
+    "put_task_label": [("PUT /tasks/{task}/labels/{label}", None, answering(204, MEMBERS))],
+    "remove_task_label": [("DELETE /tasks/{task}/labels/{label}", None, answering(204, MEMBERS))],
     "list_members": [("GET /projects/{project}/members", None, VISIBLE), ("GET /projects/{key}/members", None, VISIBLE)],
     "set_member": [
         ("PUT /projects/{project}/members/{guest}", ROLE("member"), MAINTAINERS),
@@ -131,7 +143,7 @@ class Place(NamedTuple):
 
     def nowhere(self) -> Place:
         """The same, but for things that do not exist."""
-        missing = {name: str(uuid4()) for name in ("project", "task", "invitation")}
+        missing = {name: str(uuid4()) for name in ("project", "task", "label", "invitation")}
         return Place(self.known | missing | {"key": "ZZ9"})
 
 
@@ -144,14 +156,15 @@ class Street:
         self._count = 0
 
     async def a_place(self, kind: str) -> Place:
-        """A project with a member of each kind, a task and an invitation."""
+        """A project with a member of each kind, two tasks, a label and an invitation."""
         self._count += 1
         people = self.people
         stored: dict[str, Any] = {name: _stored(each) for name, each in people.items()}
         key = f"P{self._count}"
         roles = {role: stored[role] for role in ("viewer", "member", "maintainer")}
         project_id = await a_stored_project(self.connection, stored["owner"], key, **roles)
-        task_id = await a_stored_task(self.connection, project_id, stored["owner"])
+        task_id, other_id = [await a_stored_task(self.connection, project_id, stored["owner"]) for _ in range(2)]
+        label_id = await a_stored_label(self.connection, project_id, "bug")
         for name, role in (("guest", "viewer"), ("other_maintainer", "maintainer")):
             await self.connection.execute(
                 "INSERT INTO memberships (id, project_id, user_id, role, created_at, version) "
@@ -165,6 +178,7 @@ class Street:
         ids = {name: each.user["id"] for name, each in people.items()}
         return Place(
             {"project": str(project_id), "key": key, "task": str(task_id), "invitation": str(invitation_id), "token": token}
+            | {"other_task": str(other_id), "label": str(label_id)}
             | {"self": ids[kind], **{name: ids[name] for name in ("guest", "owner", "stranger", "other_maintainer")}}
         )
 
