@@ -35,12 +35,17 @@ async def ann(crowd: Api) -> Api:
 
 @pytest.fixture
 async def web(ann: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]:
-    """Ann's project WEB with a member and seven tasks in two trees, deleted."""
+    """Ann's project WEB with a member, seven tasks in two trees, a label, a relation and a view, deleted."""
     web = await a_project(ann, key="WEB", name=WORD, description=f"{WORD}?")
     await a_member(connection, web, await a_user(ann, "Bob"))
     above = await a_task(ann, web, title=WORD)
     for number in range(6):
         await a_task(ann, web, title=f"{WORD} {number}", parent_id=above["id"] if number % 2 else None)
+    label = made(await ann.post("/projects/WEB/labels", {"name": WORD}))
+    await ann.put(f"/tasks/{above['id']}/labels/{label['id']}")
+    below = made(await ann.get("/tasks/WEB-2"))
+    await ann.put(f"/tasks/{above['id']}/relations/blocks/{below['id']}")
+    made(await ann.post("/views", {"name": WORD, "filter": f"title = '{WORD}'", "project_id": web["id"], "shared": True}))
     await ann.delete("/tasks/WEB-7")
     await ann.delete("/projects/WEB")
     return web

@@ -46,9 +46,13 @@ async def test_nothing_of_a_purged_task_is_left_in_the_database(
 ) -> None:
     body = {"project_id": web["id"], "title": WORD, "description": f"{WORD}?"}
     above = made(await ann.post("/tasks", body, headers={"Idempotency-Key": "k"}))
-    await a_task(ann, web, title="Kept")
+    staying = await a_task(ann, web, title="Kept")
     below = await a_task(ann, web, title=WORD, parent_id=above["id"])
     made(await ann.patch("/tasks/WEB-3", {"title": f"{WORD}!"}))
+    label = made(await ann.post("/projects/WEB/labels", {"name": "bug"}))
+    for task in (above, staying):
+        await ann.put(f"/tasks/{task['id']}/labels/{label['id']}")
+    await ann.put(f"/tasks/{above['id']}/relations/blocks/{staying['id']}")
     await ann.delete("/tasks/WEB-1")
     clock.advance(timedelta(days=29, hours=23))
     await the_night(ports)
@@ -57,10 +61,12 @@ async def test_nothing_of_a_purged_task_is_left_in_the_database(
     clock.advance(timedelta(hours=1))
     await the_night(ports)
     assert await kept(connection) == {2}
+    left = "SELECT (SELECT count(*) FROM task_labels), (SELECT count(*) FROM task_relations)"
+    assert tuple(await connection.fetchrow(left) or ()) == (1, 0)
     text = await everything(connection)
     assert WORD not in text
     assert "Kept" in text
-    for task, types in ((above, ["created", "deleted"]), (below, ["created", "updated", "deleted"])):
+    for task, types in ((above, ["created", "updated", "related", "deleted"]), (below, ["created", "updated", "deleted"])):
         told = await the_events(connection, task["id"])
         assert [event["type"] for event in told] == [f"task.{type_}" for type_ in [*types, "purged"]]
         assert [(event["changes"], event["data"]) for event in told] == [({}, {})] * len(told)
