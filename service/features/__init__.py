@@ -3,6 +3,7 @@
 from service.features.accounts.feature import FEATURE as ACCOUNTS
 from service.features.changes.feature import FEATURE as CHANGES
 from service.features.comments.feature import FEATURE as COMMENTS
+from service.features.departures.feature import FEATURE as DEPARTURES
 from service.features.labels.feature import FEATURE as LABELS
 from service.features.members.feature import FEATURE as MEMBERS
 from service.features.notifications.feature import FEATURE as NOTIFICATIONS
@@ -27,5 +28,6 @@ FEATURES = (
     COMMENTS,
     CHANGES,
     VIEWS,
+    DEPARTURES,
     NOTIFICATIONS,
 )

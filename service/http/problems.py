@@ -116,6 +116,7 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
     required_role: Annotated[str, Meta(description="The least role that may do this.")] = ""
     required_scope: Annotated[str, Meta(description="The scope that the token lacks.")] = ""
     project: Annotated[str, Meta(description="The key of the project that refuses, where a request is about several.")] = ""
+    projects: Annotated[tuple[str, ...], Meta(description="The keys of the projects that somebody owns.")] = ()
     outcome: Annotated[
         Literal["not_applied", "unknown", ""],
         Meta(description="Beside a 503: nothing was changed, or it is unknown whether the change was made."),

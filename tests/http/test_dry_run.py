@@ -40,6 +40,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "delete_label": ("ann", "/labels/{label}", None),
     "delete_project": ("ann", "/projects/WEB", None),
     "delete_task": ("ann", "/tasks/WEB-1", None),
+    "delete_user": ("root", "/users/{bob}", None),
     "reset_second_factor": ("root", "/users/{bob}/mfa-reset", None),
     "remove_member": ("ann", "/projects/WEB/members/{bob}", None),
     "set_member": ("ann", "/projects/WEB/members/{bob}", {"role": "viewer"}),
@@ -51,6 +52,7 @@ CASES: dict[str, tuple[str, str, Any]] = {
     "remove_relation": ("ann", "/tasks/{task}/relations/relates_to/{other}", None),
     "remove_task_label": ("ann", "/tasks/{task}/labels/{label}", None),
     "delete_view": ("ann", "/views/{view}", None),
+    "restore_user": ("root", "/users/{dora}/restore", None),
     "set_user_role": ("root", "/users/{bob}/role", {"role": "admin"}),
     "transfer_project": ("ann", "/projects/WEB/transfer", {"user_id": "{bob}"}),
     "unarchive_project": ("ann", "/projects/OLD/unarchive", None),
@@ -69,6 +71,7 @@ NOT_TRIED = {
     "check_task_filter",
     "create_invitation",
     "delete_invitation",
+    "delete_me",
     "accept_invitation",
     "accept_invitation_by_token",
 }
@@ -91,6 +94,8 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     label = made(await ann.post("/projects/WEB/labels", {"name": "bug"}))
     task, other = await a_task(ann, web, label_ids=[label["id"]]), await a_task(ann, web)
     await ann.put(f"/tasks/{task['id']}/relations/relates_to/{other['id']}")
+    dora = await a_user(api, "Dora")
+    await root.call("DELETE", f"/users/{dora.user['id']}")
     said, taken_back = [made(await bob.post("/tasks/WEB-1/comments", {"body": "Hm."}))["id"] for _ in range(2)]
     assert (await bob.delete(f"/comments/{taken_back}")).is_success
     for _ in range(5):
@@ -99,6 +104,7 @@ async def scene(api: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]
     view = made(await ann.post("/views", {"name": "All", "filter": "TRUE", "project_id": web["id"], "shared": True}))
     ids = {"web": web["id"], "task": task["id"], "bob": bob.user["id"], "cora": cora.user["id"], "gone": gone["id"]}
     ids |= {"said": said, "taken_back": taken_back, "other": other["id"], "label": label["id"], "view": view["id"]}
+    ids["dora"] = dora.user["id"]
     return {"root": root, "ann": ann, "bob": bob, "ids": ids}
 
 

@@ -90,6 +90,13 @@ class FakeBulkTasks(BulkTasks):
         found = sorted(id_ for id_ in self._alive() if self.means(self._tasks.rows[id_]))
         return [id_ for id_ in found if self._tasks.project_of(id_) in project_ids][: MOST + 1]
 
+    async def lock_open_anywhere(self, user_id: UUID) -> list[tuple[ProjectState, TaskState]]:
+        """See bulk_ports.BulkTasks."""
+        rows = [self._tasks.rows[id_] for id_ in sorted(self._alive())]
+        found = [row for row in rows if row.assignee_id == user_id and row.status in OPEN]
+        self._locked |= {row.id for row in found}
+        return [(self._projects.rows[self._tasks.project_of(row.id)], row) for row in found]
+
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """See bulk_ports.BulkTasks."""
         for row in rows:

@@ -77,10 +77,11 @@ class FakeProjects(Projects):
         self.locked.add(project_id)
         return True
 
-    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> None:
+    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> bool:
         """See ports.Projects."""
         assert user_id not in self.roles[project_id]
         self.roles[project_id][user_id] = role
+        return True
 
     async def change(self, state: ProjectState, changes: Mapping[str, Any], now: datetime) -> int:
         """See ports.Projects."""

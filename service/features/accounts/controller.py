@@ -14,13 +14,16 @@ from service.features.accounts.domain import (
     InvalidToken,
     LastAdmin,
     NotYourProfile,
+    OwnsProjects,
+    PasswordRequired,
     RegistrationClosed,
     Role,
     UserNotFound,
 )
 from service.features.accounts.invitations import UserInvitations
-from service.features.accounts.ports import Registrar, UserFilter, Users
+from service.features.accounts.ports import Registrar, Removals, Restorations, UserFilter, Users
 from service.features.accounts.schemas import (
+    Confirmation,
     EmailConfirmation,
     Message,
     PublicUserResponse,
@@ -38,7 +41,7 @@ from service.http.paging import Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
-from service.http.routes import Access, Policy, get, patch, post, put
+from service.http.routes import Access, Policy, delete, get, patch, post, put
 from service.kernel.actor import Scope
 from service.kernel.text import searchable
 from service.wiring import Injected
@@ -145,6 +148,33 @@ class UserController(Controller):
         """Change the name, time zone or locale of yourself or, as an admin, of anyone; what the body leaves out stays."""
         return await user_writes.update(request.actor, user, given(data), request.precondition)
 
+    @post(
+        "/me/delete",
+        Access(Policy.SESSION),
+        raises=(PasswordRequired, LastAdmin, OwnsProjects),
+        status_code=204,
+        keyed=False,
+        if_match=True,
+    )
+    async def delete_me(self, data: JSONBody[Confirmation], request: ApiRequest, removals: Injected[Removals]) -> None:
+        """Delete your own account, with your password.
+
+        Your sessions and tokens end, you leave your projects, and your open tasks are nobody's. What you wrote stays, without
+        your name. An admin can restore the account for some time (30 days, unless the instance is set otherwise).
+        """
+        await removals.delete_own(request.actor, data.password, request.precondition)
+
+    @delete(
+        "/{user:str}",
+        Access(Policy.SESSION),
+        raises=(UserNotFound, NotYourProfile, PasswordRequired, LastAdmin, OwnsProjects),
+        validate_only=True,
+        if_match=True,
+    )
+    async def delete_user(self, request: ApiRequest, user: FromPath[str], removals: Injected[Removals]) -> None:
+        """Delete somebody's account, as an admin; your own takes your password, at POST /users/me/delete."""
+        await removals.delete(request.actor, user, request.precondition)
+
 
 class UserAdministrationController(Controller):
     """Deciding who may use an account, and for what."""
@@ -165,6 +195,11 @@ class UserAdministrationController(Controller):
     ) -> UserResponse:
         """End all sessions of somebody at once, and refuse further logins; the account and what it wrote stay."""
         return await user_administration.deactivate(request.actor, user, request.precondition)
+
+    @post("/{user:str}/restore", ADMINS, raises=(UserNotFound, EmailTaken), status_code=200, validate_only=True, if_match=True)
+    async def restore_user(self, request: ApiRequest, user: FromPath[str], restorations: Injected[Restorations]) -> UserResponse:
+        """Bring a deleted account back until it is purged: its owner logs in with the old password, and is in no project."""
+        return await restorations.restore(request.actor, user, request.precondition)
 
     @post("/{user:str}/unlock", ADMINS, raises=(UserNotFound,), status_code=200, validate_only=True, if_match=True)
     async def unlock_user(

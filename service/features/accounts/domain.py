@@ -69,6 +69,13 @@ class LastAdmin(Conflict):
     title = "This is the last active admin"
 
 
+class OwnsProjects(Conflict):
+    """A project has one owner: whoever owns any hands them over, or deletes them, before leaving."""
+
+    code = "owns_projects"
+    title = "This person owns projects"
+
+
 class User(Struct, frozen=True):
     """An account as its owner and admins see it."""
 

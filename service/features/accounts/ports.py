@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from msgspec import Struct
 
 from service.features.accounts.domain import Role
+from service.kernel.preconditions import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from service.features.accounts.domain import Credentials, PublicUser, UsedToken, User, UserState
     from service.kernel.actor import Actor
     from service.kernel.paging import Slice, Window
+    from service.kernel.preconditions import Precondition
 
 
 class UserFilter(Struct, frozen=True):
@@ -127,6 +129,52 @@ class Registrar(Protocol):
             Invalid: the address or the password is not acceptable.
             EmailTaken: the address has an account.
             Unavailable: too many passwords wait to be hashed.
+        """
+        ...
+
+
+@runtime_checkable
+class Removals(Protocol):
+    """How accounts are deleted, softly; a feature above fills it, since memberships and tasks change with it."""
+
+    async def delete_own(self, actor: Actor, password: str | None, precondition: Precondition = ANY) -> None:
+        """Delete the actor's own account.
+
+        Raises:
+            PasswordRequired: the password is missing or wrong, or was changed a moment ago.
+            PreconditionFailed: the account has changed since the client read it.
+            LastAdmin: it is the only active admin's.
+            OwnsProjects: the actor owns a project that is not deleted.
+            Unavailable: too many passwords wait to be hashed.
+        """
+        ...
+
+    async def delete(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> None:
+        """Delete somebody else's account, as an admin.
+
+        Raises:
+            UserNotFound: there is no such account, or none that the actor may see.
+            PasswordRequired: it is the actor's own.
+            NotYourProfile: the actor sees somebody else there, and is no admin.
+            Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
+            OwnsProjects: the person owns a project that is not deleted.
+        """
+        ...
+
+
+@runtime_checkable
+class Restorations(Protocol):
+    """How deleted accounts come back before they are purged."""
+
+    async def restore(self, actor: Actor, reference: str, precondition: Precondition = ANY) -> User:
+        """Let the owner log in again, with the password of before; an account that is not deleted stays as it is.
+
+        Raises:
+            UserNotFound: there is no such account, or it was purged.
+            Forbidden: the actor is no admin any more.
+            PreconditionFailed: the account has changed since the client read it.
+            EmailTaken: another account has its address meanwhile.
         """
         ...
 

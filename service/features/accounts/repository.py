@@ -90,7 +90,7 @@ ADD = Statement(
             id=Param(1), email=Param(2), canonical_email=Param(3), password_hash=Param(4), full_name=Param(5),
             role=Param(6), is_active=Param(7), timezone=Param(8), locale=Param(9), created_at=Param(10),
             updated_at=Param(10), version=Param(11), field_versions=Param(12), email_verified_at=Param(13),
-            deleted_at=Param(14), mfa_enabled=Param(15),
+            deleted_at=Param(14), purged_at=Param(14), mfa_enabled=Param(15),
         )
     )
 )  # fmt: skip
@@ -294,7 +294,7 @@ def _user(row: Iterable[Any]) -> User:
     return User(user_id, email, full_name, Role(role), *rest)
 
 
-def state_of(row: asyncpg.Record) -> UserState:
+def state_of(row: Iterable[Any]) -> UserState:
     """The account of a row of STATE."""
     user_id, email, full_name, role, *rest, field_versions = row
     return UserState(user_id, email, full_name, Role(role), *[*rest, msgspec.json.decode(field_versions)])

@@ -28,6 +28,8 @@ class UserRow(Table, tablename="users", db=ENGINE):
     created_at = Timestamptz(default=None)
     updated_at = Timestamptz(default=None)
     deleted_at = Timestamptz(null=True, default=None)
+    # When nothing but the id, which others refer to, was left of a deleted account.
+    purged_at = Timestamptz(null=True, default=None)
     version = Integer(default=1)
     field_versions = JSONB(default="{}")
 

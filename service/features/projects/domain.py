@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from service.kernel.errors import Conflict, Forbidden, NotFound
 
@@ -74,12 +74,13 @@ class ProjectArchived(Conflict):
 
 
 class Member(Struct, frozen=True):
-    """A person as others in the same project see them."""
+    """A person as others in the same project see them; of a deleted account `deleted` and the id are all that is told."""
 
     id: UUID
     full_name: str | None
-    email: str
-    is_active: bool
+    email: str | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+    deleted: bool | UnsetType = UNSET
 
 
 class Project(Struct, frozen=True):

@@ -66,8 +66,8 @@ class Projects(Protocol):
         """Store a new project; False where the key is taken."""
         ...
 
-    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> None:
-        """Store a role that the person does not have yet."""
+    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> bool:
+        """Store a role that the person does not have yet, the account locked against deletion; False where it is deleted."""
         ...
 
     async def change(self, state: ProjectState, changes: Mapping[str, Any], now: datetime) -> int:

@@ -49,7 +49,7 @@ def _my_role(user: Param) -> QueryString:
 def _select() -> Select[Any]:
     return _owners(
         _P.id, _P.key, _P.name, _P.description, _OWNER.id, _OWNER.full_name, _OWNER.email, _OWNER.is_active,
-        _P.archived_at, _P.require_if_match, _my_role(Param(1)).as_alias("my_role"),
+        _OWNER.deleted_at, _P.archived_at, _P.require_if_match, _my_role(Param(1)).as_alias("my_role"),
         _P.created_at, _P.updated_at, _P.deleted_at, _P.version,
     )  # fmt: skip
 
@@ -139,12 +139,15 @@ ADD = Statement(
     )
 )
 
+# A foreign key does not see that an account was deleted, nor wait for who is deleting it.
 ADD_MEMBER = Statement(
     lambda: QueryString(
-        "INSERT INTO memberships (id, project_id, user_id, role, created_at, version) VALUES ({}, {}, {}, {}, {}, 1)",
-        *(Param(number) for number in range(1, 6)),
+        "INSERT INTO memberships (id, project_id, user_id, role, created_at, version) "
+        "SELECT {}::uuid, {}::uuid, id, {}::text, {}::timestamptz, 1 FROM users WHERE id = {} AND deleted_at IS NULL FOR SHARE "
+        "RETURNING id",
+        Param(1), Param(2), Param(4), Param(5), Param(3),
     )
-)
+)  # fmt: skip
 
 _COLUMNS = ("name", "description", "require_if_match", "archived_at", "deleted_at")
 
@@ -213,9 +216,9 @@ class PiccoloProjects(Projects):
         """See ports.Projects."""
         return await self._database.fetch_row(ADD, project_id, key, name, description, now) is not None
 
-    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> None:
+    async def add_member(self, membership_id: UUID, project_id: UUID, user_id: UUID, role: ProjectRole, now: datetime) -> bool:
         """See ports.Projects."""
-        await self._database.fetch(ADD_MEMBER, membership_id, project_id, user_id, role, now)
+        return await self._database.fetch_row(ADD_MEMBER, membership_id, project_id, user_id, role, now) is not None
 
     async def change(self, state: ProjectState, changes: Mapping[str, Any], now: datetime) -> int:
         """See ports.Projects."""
@@ -240,9 +243,10 @@ class PiccoloProjects(Projects):
         return ProjectState(*[*columns, msgspec.json.decode(field_versions), deleted_at])
 
     def _project(self, row: Iterable[Any]) -> Project:
-        (id_, key, name, description, owner_id, owner_name, owner_email, owner_active, archived_at, require_if_match, my_role,
-         created_at, updated_at, deleted_at, version) = row  # fmt: skip
-        owner = Member(owner_id, owner_name, owner_email, owner_active)
+        (id_, key, name, description, owner_id, owner_name, owner_email, owner_active, owner_deleted_at, archived_at,
+         require_if_match, my_role, created_at, updated_at, deleted_at, version) = row  # fmt: skip
+        alive = owner_deleted_at is None
+        owner = Member(owner_id, owner_name, owner_email, owner_active) if alive else Member(owner_id, None, deleted=True)
         return Project(
             id_, key, name, description, owner, archived_at is not None, archived_at, require_if_match,
             ProjectRole(my_role) if my_role else None, created_at, updated_at, deleted_at,

@@ -14,6 +14,7 @@ from service.features.projects.events import (
     ProjectUnarchived,
     ProjectUpdated,
 )
+from service.kernel.errors import Unauthenticated
 from service.kernel.events import Change
 from service.kernel.preconditions import ANY, hold
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from service.kernel.events import Event
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
     from service.kernel.preconditions import Precondition
+
+_DELETED = "Your account was deleted a moment ago."
 
 
 class ProjectWrites:
@@ -45,6 +48,7 @@ class ProjectWrites:
         Raises:
             TokenNarrowed: the actor's token is narrowed to other projects.
             KeyTaken: another project has the key that was asked for.
+            Unauthenticated: the actor's account was deleted a moment ago.
         """
         if actor.project_ids is not None:
             message = "This token is narrowed to some projects and could not see a new one; use one for all projects, or log in."
@@ -55,7 +59,8 @@ class ProjectWrites:
             project_id = self._ids.new()
             taken = await self._add(project_id, name, key, description)
             membership_id = self._ids.new()
-            await self._projects.add_member(membership_id, project_id, actor.id, ProjectRole.OWNER, now)
+            if not await self._projects.add_member(membership_id, project_id, actor.id, ProjectRole.OWNER, now):
+                raise Unauthenticated(_DELETED)
             created = ProjectCreated(
                 subject_id=project_id, subject_key=taken, subject_version=1, project_id=project_id, data={"name": name}
             )

@@ -56,6 +56,10 @@ class BulkTasks(Protocol):
         """The ids of what `lock_aimed` would lock now: behind its locks, what came and went while it waited shows."""
         ...
 
+    async def lock_open_anywhere(self, user_id: UUID) -> list[tuple[ProjectState, TaskState]]:
+        """The tasks that the person should still finish, locked, in whatever project, deleted and archived ones included."""
+        ...
+
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """Store new values of locked tasks: for every row those in `shared`, status and completion by the row's own changes."""
         ...

@@ -82,6 +82,12 @@ class PiccoloBulkTasks(BulkTasks):
         """See bulk_ports.BulkTasks."""
         return await statements.LIST.ids(self._database, _living(aim, project_ids), MOST + 1)
 
+    async def lock_open_anywhere(self, user_id: UUID) -> list[tuple[ProjectState, TaskState]]:
+        """See bulk_ports.BulkTasks."""
+        rows = await self._database.fetch(bulk_statements.LOCK_OPEN_ANYWHERE, user_id)
+        width = bulk_statements.PROJECT_WIDTH
+        return [(ProjectState(*row[:width]), state_of(row[width:])) for row in map(tuple, rows)]
+
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:
         """See bulk_ports.BulkTasks."""
         own = [_own(row) for row in rows]

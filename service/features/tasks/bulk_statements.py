@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PROJECT = "p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version"
+PROJECT_WIDTH = len(_PROJECT.split(", "))
 
 LOCK_PROJECTS = Statement(
     lambda: QueryString(
@@ -54,6 +55,15 @@ LOCK_OPEN_OF = Statement(
         "AND status IN ('todo', 'in_progress') AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
         Param(1),
         Param(2),
+    )
+)
+
+LOCK_OPEN_ANYWHERE = Statement(
+    lambda: QueryString(
+        f"SELECT {_PROJECT}, t.{STATE_COLUMNS.replace(', ', ', t.')} FROM tasks t JOIN projects p ON p.id = t.project_id "
+        "WHERE t.assignee_id = {} AND t.status IN ('todo', 'in_progress') AND t.deleted_at IS NULL "
+        "ORDER BY t.id FOR NO KEY UPDATE OF t",
+        Param(1),
     )
 )
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from service.kernel.errors import Conflict, FieldError, Invalid, NotFound, invalid
 
@@ -72,10 +72,11 @@ class ProjectRef(Struct, frozen=True):
 
 
 class PersonRef(Struct, frozen=True):
-    """A person beside a task."""
+    """A person beside a task; `deleted` is there only where the account was deleted, whose name nobody is told any more."""
 
     id: UUID
     full_name: str | None
+    deleted: bool | UnsetType = UNSET
 
 
 class TaskRef(Struct, frozen=True):
@@ -205,6 +206,11 @@ def parse_key(reference: str) -> tuple[str, int] | None:
     """The project's key and the number that `WEB-12` is made of, None if the reference is no key."""
     match = _KEY.fullmatch(reference)
     return (match[1], int(match[2])) if match else None
+
+
+def person_ref(user_id: UUID, full_name: str | None, deleted_at: datetime | None) -> PersonRef:
+    """A person as shown beside a task."""
+    return PersonRef(user_id, full_name) if deleted_at is None else PersonRef(user_id, None, deleted=True)
 
 
 def is_overdue(status: Status, due_date: datetime | None, now: datetime) -> bool:

@@ -37,9 +37,9 @@ def _within_living_projects(query: Select[Any]) -> Select[Any]:
 def _all() -> Select[Any]:
     columns = _T.select(
         _T.id, _T.number, _T.project.id, _T.project.key, _T.project.name, _T.title, _T.description, _T.status,
-        _T.completed_at, _T.priority, _T.due_date, _T.assignee.id, _T.assignee.full_name, _T.reporter.id,
-        _T.reporter.full_name, _T.parent.id, _T.parent.number, _T.parent.title, _T.comment_count,
-        QueryString(_LABELS).as_alias("labels"), QueryString(BLOCKED).as_alias("is_blocked"),
+        _T.completed_at, _T.priority, _T.due_date, _T.assignee.id, _T.assignee.full_name, _T.assignee.deleted_at,
+        _T.reporter.id, _T.reporter.full_name, _T.reporter.deleted_at, _T.parent.id, _T.parent.number, _T.parent.title,
+        _T.comment_count, QueryString(_LABELS).as_alias("labels"), QueryString(BLOCKED).as_alias("is_blocked"),
         _T.created_at, _T.updated_at, _T.deleted_at, _T.version,
     )  # fmt: skip
     return _within_living_projects(columns)

@@ -124,7 +124,6 @@ VALUES: dict[str, Any] = {
     "PersonalToken.id": "0199e4c2-b1c2-7d3e-8f40-5162738495a6",
     "PersonalToken.name": "Nightly report",
     "PersonalTokenCreate.name": "Nightly report",
-    "PersonRef.full_name": "Ann Lee",
     "prev_cursor": None,
     "priority": 4,
     "ProblemDescription.code": "project_archived",
@@ -222,6 +221,9 @@ BODIES: dict[str, dict[str, Any]] = {
         "due_date": "2026-05-29T16:00:00Z",
     },
     "TaskPatch": {"status": "done", "due_date": None},
+    # `deleted` is there for nobody else than it is told of.
+    "Member": {"id": ANN, "full_name": "Ann Lee", "email": "ann@example.com", "is_active": True},
+    "PersonRef": {"id": BOB, "full_name": "Bob Ray"},
     "ProjectPatch": {"name": "Website", "description": None},
     "TasksUpdate": {"task_ids": [TASK], "update_data": {"status": "done"}, "versions": [3], "mode": "atomic"},
     "TaskFieldsPatch": {"status": "done"},
@@ -249,6 +251,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
     },
     "dependency_cycle": {"cycle": [TASK, OTHER_TASK]},
     "parent_cycle": {"path": [TASK, OTHER_TASK, TASK]},
+    "owns_projects": {"projects": ["WEB"]},
 }
 
 # What stands in a path, by the parameter's name: what it is, and an example.
