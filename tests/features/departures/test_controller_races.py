@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.http import Api
+from service.features.departures.purging import UserPurges
+from service.features.departures.repository import PiccoloDepartures
+from tests.support.http import Api, refused
 from tests.support.scenes import PASSWORD, a_member, a_project, a_user, an_admin
+from tests.support.stored import somebody_waits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     import asyncpg
     import httpx
+
+    from service.wiring import Ports
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +32,11 @@ ORPHANS = (
 LEFTOVERS = (
     "SELECT count(*) FROM tasks t JOIN users u ON u.id = t.assignee_id "
     "WHERE u.deleted_at IS NOT NULL AND t.status IN ('todo', 'in_progress')"
+)
+
+
+ROUNDS = pytest.mark.parametrize(
+    "rounds", [pytest.param(1, id="once"), pytest.param(20, id="20 rounds", marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
 )
 
 
@@ -52,8 +63,13 @@ async def fifty_decisions(crowd: Api, connection: asyncpg.Connection[Any]) -> No
     assert await connection.fetchval(ACTIVE_ADMINS) == 1
 
 
-async def test_fifty_deletions_and_demotions_at_once_leave_one_admin(crowd: Api, connection: asyncpg.Connection[Any]) -> None:
-    await fifty_decisions(crowd, connection)
+@ROUNDS
+async def test_fifty_deletions_and_demotions_at_once_leave_one_admin(
+    crowd: Api, connection: asyncpg.Connection[Any], rounds: int
+) -> None:
+    for _ in range(rounds):
+        await fifty_decisions(crowd, connection)
+        await connection.execute("UPDATE users SET role = 'user'")
 
 
 async def test_admins_who_all_leave_at_once_leave_one(crowd: Api, connection: asyncpg.Connection[Any]) -> None:
@@ -75,8 +91,11 @@ async def projects_while_leaving(crowd: Api, connection: asyncpg.Connection[Any]
         assert await connection.fetchval(owned, ann.user["id"]) == 0
 
 
-async def test_no_project_is_founded_by_who_is_deleted_meanwhile(crowd: Api, connection: asyncpg.Connection[Any]) -> None:
-    for _ in range(3):
+@ROUNDS
+async def test_no_project_is_founded_by_who_is_deleted_meanwhile(
+    crowd: Api, connection: asyncpg.Connection[Any], rounds: int
+) -> None:
+    for _ in range(3 * rounds):
         await projects_while_leaving(crowd, connection)
 
 
@@ -109,12 +128,31 @@ async def test_of_a_deletion_and_restores_at_once_the_account_is_one_or_the_othe
     assert deleted == (len(told) % 2 == 1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("round_", range(20))
-async def test_again_and_again_one_admin_stays_and_no_project_is_orphaned(
-    crowd: Api, connection: asyncpg.Connection[Any], round_: int
+async def test_a_restore_waits_for_a_purge_and_finds_nobody(
+    crowd: Api, connection: asyncpg.Connection[Any], ports: Ports
 ) -> None:
-    assert round_ < 20
-    await projects_while_leaving(crowd, connection)
-    await connection.execute("UPDATE users SET role = 'user'")
-    await fifty_decisions(crowd, connection)
+    admin, ann = await an_admin(crowd, connection), await a_user(crowd)
+    assert (await remove(admin, ann)).status_code == 204
+    at_once = UserPurges(ports.database, PiccoloDepartures(ports.database), ports.outbox, ports.clock, ports.ids, timedelta(0))
+    restored, _ = await asyncio.gather(admin.post(f"/users/{ann.user['id']}/restore"), at_once.run())
+    row = await connection.fetchrow("SELECT email, deleted_at, purged_at FROM users WHERE id = $1::uuid", ann.user["id"])
+    assert row is not None
+    if restored.status_code == 200:
+        assert (row["email"], row["deleted_at"], row["purged_at"]) == (ann.user["email"], None, None)
+    else:
+        refused(restored, 404, "user_not_found")
+        assert row["email"] == ""
+        assert row["purged_at"] is not None
+
+
+async def test_who_founds_a_project_while_the_deletion_commits_is_not_signed_in_any_more(
+    crowd: Api, connection: asyncpg.Connection[Any]
+) -> None:
+    ann = await a_user(crowd)
+    async with connection.transaction():
+        await connection.execute("UPDATE users SET deleted_at = now() WHERE id = $1::uuid", ann.user["id"])
+        founding = asyncio.ensure_future(ann.post("/projects", {"name": "Late"}))
+        await somebody_waits(connection)
+    problem = refused(await founding, 401, "unauthenticated")
+    assert "deleted" in problem["detail"]
+    assert await connection.fetchval("SELECT count(*) FROM projects") == 0
