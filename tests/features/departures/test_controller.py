@@ -59,7 +59,11 @@ async def test_nothing_that_was_mailed_or_remembered_opens_the_account(api: Api,
     enrolled = await ann.post("/auth/mfa/totp", {"password": PASSWORD})
     assert enrolled.status_code == 201
     await api.post("/auth/password-reset", {"email": ann.user["email"]})
+    await connection.execute("UPDATE users SET mfa_enabled = true")
     gone(await leave(ann))
+    told = (await the_events(connection, ann.user["id"]))[-1]
+    assert told["changes"]["mfa_enabled"] == {"old": True, "new": False}
+    assert not await connection.fetchval("SELECT mfa_enabled FROM users")
     for table in ("one_time_tokens", "second_factors", "recovery_codes", "mfa_challenges", "device_tokens"):
         assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608
 
