@@ -61,6 +61,10 @@ class FakeProjects(Projects):
                 return structs.replace(row, deleted_at=SOME_DAY)
         return await self.lock(reference)
 
+    async def owner_is_deleted(self, project_id: UUID) -> bool:
+        """See ports.Projects; nobody is deleted here."""
+        return False
+
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""
         assert project_id in self.locked, "the project is locked before the membership"

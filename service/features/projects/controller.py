@@ -8,7 +8,14 @@ from litestar import Controller
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from service.features.projects.domain import InsufficientRole, KeyTaken, ProjectArchived, ProjectNotFound, TokenNarrowed
+from service.features.projects.domain import (
+    InsufficientRole,
+    KeyTaken,
+    OwnerDeleted,
+    ProjectArchived,
+    ProjectNotFound,
+    TokenNarrowed,
+)
 from service.features.projects.ports import ProjectFilter, Projects
 from service.features.projects.schemas import ProjectCreate, ProjectPatch, ProjectResponse
 from service.features.projects.use_cases import ProjectWrites
@@ -127,7 +134,7 @@ class ProjectController(Controller):
     @post(
         "/{project:str}/restore",
         Access(Policy.OWNER, Scope.PROJECTS_WRITE),
-        raises=(ProjectNotFound, InsufficientRole, KeyTaken, PreconditionRequired),
+        raises=(ProjectNotFound, InsufficientRole, KeyTaken, OwnerDeleted, PreconditionRequired),
         if_match=True,
         status_code=200,
         validate_only=True,

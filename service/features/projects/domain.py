@@ -66,6 +66,13 @@ class KeyTaken(Conflict):
     title = "Another project has this key"
 
 
+class OwnerDeleted(Conflict):
+    """A project can't live without its owner."""
+
+    code = "owner_deleted"
+    title = "The owner of the project is deleted"
+
+
 class ProjectArchived(Conflict):
     """An archived project is read-only."""
 

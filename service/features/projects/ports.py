@@ -58,6 +58,10 @@ class Projects(Protocol):
         """
         ...
 
+    async def owner_is_deleted(self, project_id: UUID) -> bool:
+        """Whether the owner of a locked project has no account any more; who deletes one holds the owner's projects."""
+        ...
+
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """As what the actor acts (see `acting_role`), the membership's row locked against removal."""
         ...

@@ -128,6 +128,14 @@ LOCK_ROLE = Statement(
     )
 )
 
+DELETED_OWNER = Statement(
+    lambda: QueryString(
+        "SELECT u.id FROM memberships m JOIN users u ON u.id = m.user_id "
+        "WHERE m.project_id = {} AND m.role = 'owner' AND u.deleted_at IS NOT NULL",
+        Param(1),
+    )
+)
+
 # Not Piccolo's insert: whether a key is taken must not abort the transaction, since the next candidate is tried in it.
 ADD = Statement(
     lambda: QueryString(
@@ -204,6 +212,10 @@ class PiccoloProjects(Projects):
     async def lock_restorable(self, reference: str) -> ProjectState:
         """See ports.Projects."""
         return await self._locked(LOCK_RESTORABLE, reference)
+
+    async def owner_is_deleted(self, project_id: UUID) -> bool:
+        """See ports.Projects."""
+        return await self._database.fetch_row(DELETED_OWNER, project_id) is not None
 
     async def lock_role(self, actor: Actor, project_id: UUID) -> ProjectRole | None:
         """See ports.Projects."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.features.projects.domain import KeyTaken, ProjectRole, TokenNarrowed, keys_for, require_role
+from service.features.projects.domain import KeyTaken, OwnerDeleted, ProjectRole, TokenNarrowed, keys_for, require_role
 from service.features.projects.events import (
     MemberAdded,
     ProjectArchivedEvent,
@@ -141,12 +141,16 @@ class ProjectWrites:
             PreconditionRequired: the project takes conditional changes only.
             PreconditionFailed: it has changed since the client read it.
             KeyTaken: another project has its key by now.
+            OwnerDeleted: the owner has no account any more.
         """
 
         async def work() -> Project:
             state = await self._projects.lock_restorable(reference)
             require_role(await self._projects.lock_role(actor, state.id), ProjectRole.OWNER)
             await hold(precondition, state, self._outbox, required=state.require_if_match)
+            if await self._projects.owner_is_deleted(state.id):
+                message = "The account of the project's owner is deleted: an admin must restore that first."
+                raise OwnerDeleted(message)
             await self._apply(actor, state, {"deleted_at": None}, ProjectRestored)
             return await self._projects.find(actor, str(state.id))
 

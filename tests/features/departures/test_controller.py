@@ -215,3 +215,16 @@ async def test_a_restore_clashes_with_who_took_the_address(api: Api, connection:
 async def test_who_never_was_is_not_restored(api: Api, connection: asyncpg.Connection[Any], reference: str) -> None:
     admin = await an_admin(api, connection)
     refused(await admin.post(f"/users/{reference}/restore"), 404, "user_not_found")
+
+
+async def test_a_deleted_project_comes_back_after_its_owner_only(api: Api, connection: asyncpg.Connection[Any]) -> None:
+    admin, ann = await an_admin(api, connection), await a_user(api, "Ann")
+    web = await a_project(ann, key="WEB")
+    gone(await ann.call("DELETE", "/projects/WEB"))
+    gone(await leave(ann))
+    (listed,) = made(await admin.get("/projects?include_deleted=true"))["items"]
+    assert listed["owner"] == {"id": ann.user["id"], "full_name": None, "deleted": True}
+    refused(await admin.post(f"/projects/{web['id']}/restore"), 409, "owner_deleted")
+    made(await admin.post(f"/users/{ann.user['id']}/restore"))
+    restored = made(await admin.post(f"/projects/{web['id']}/restore"))
+    assert restored["owner"] == web["owner"]

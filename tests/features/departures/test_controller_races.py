@@ -156,3 +156,18 @@ async def test_who_founds_a_project_while_the_deletion_commits_is_not_signed_in_
     problem = refused(await founding, 401, "unauthenticated")
     assert "deleted" in problem["detail"]
     assert await connection.fetchval("SELECT count(*) FROM projects") == 0
+
+
+@ROUNDS
+async def test_a_project_does_not_come_back_while_its_owner_leaves(
+    crowd: Api, connection: asyncpg.Connection[Any], rounds: int
+) -> None:
+    admin = await an_admin(crowd, connection)
+    for _ in range(3 * rounds):
+        ann = await a_user(crowd)
+        web = await a_project(ann)
+        assert (await ann.call("DELETE", f"/projects/{web['id']}")).status_code == 204
+        back = f"/projects/{web['id']}/restore"
+        answers = await asyncio.gather(ann.post(back), admin.post(back), remove(admin, ann), admin.post(back))
+        assert {answer.status_code for answer in answers} <= {200, 204, 401, 409}
+        assert await connection.fetchval(ORPHANS) == 0
