@@ -14,7 +14,7 @@ from service.features.members.invitation_domain import Invitation, InvitationLin
 from service.features.members.invitation_ports import Invitations
 from service.features.members.tables import InvitationRow
 from service.features.projects.domain import ProjectRole, acting_role, require_role
-from service.features.tasks.domain import PersonRef, ProjectRef
+from service.features.tasks.domain import ProjectRef, person_ref
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _I = InvitationRow
 def _select() -> Select[Any]:
     return _I.select(
         _I.id, _I.project.id, _I.project.key, _I.project.name, _I.email, _I.role, _I.inviter.id, _I.inviter.full_name,
-        _I.created_at, _I.expires_at,
+        _I.inviter.deleted_at, _I.created_at, _I.expires_at,
     ).where(_I.project.deleted_at.is_null())  # fmt: skip
 
 
@@ -193,6 +193,7 @@ class PiccoloInvitations(Invitations):
 
 
 def _invitation(row: Iterable[Any]) -> Invitation:
-    id_, project_id, key, name, email, role, inviter_id, inviter_name, created_at, expires_at = row
+    id_, project_id, key, name, email, role, inviter_id, inviter_name, left_at, created_at, expires_at = row
     project = ProjectRef(project_id, key, name)
-    return Invitation(id_, project, email, ProjectRole(role), PersonRef(inviter_id, inviter_name), created_at, expires_at)
+    inviter = person_ref(inviter_id, inviter_name, left_at)
+    return Invitation(id_, project, email, ProjectRole(role), inviter, created_at, expires_at)
