@@ -11,7 +11,7 @@ from service.features.comments import statements
 from service.features.comments.domain import Comment, CommentNotFound, CommentState
 from service.features.comments.ports import CommentPlace, Comments
 from service.features.projects.domain import ProjectRole, ProjectState, acting_role, require_role
-from service.features.tasks.domain import PersonRef, TaskNotFound, parse_key
+from service.features.tasks.domain import TaskNotFound, parse_key, person_ref
 from service.kernel.paging import Slice, Window
 from service.kernel.text import parse_id
 
@@ -92,6 +92,6 @@ class PiccoloComments(Comments):
 
 
 def _comment(row: Iterable[Any]) -> Comment:
-    id_, task_id, author_id, author_name, body, created_at, updated_at, edited_at, deleted_at, version = row
-    author = PersonRef(author_id, author_name)
+    id_, task_id, author_id, author_name, left_at, body, created_at, updated_at, edited_at, deleted_at, version = row
+    author = person_ref(author_id, author_name, left_at)
     return Comment(id_, task_id, author, body, created_at, updated_at, edited_at, deleted_at, None, version)

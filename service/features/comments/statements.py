@@ -24,8 +24,8 @@ _P: Any = _C.task.project
 
 def _select() -> Select[Any]:
     return _C.select(
-        _C.id, _C.task, _C.author.id, _C.author.full_name, _C.body, _C.created_at, _C.updated_at, _C.edited_at, _C.deleted_at,
-        _C.version,
+        _C.id, _C.task, _C.author.id, _C.author.full_name, _C.author.deleted_at, _C.body, _C.created_at, _C.updated_at,
+        _C.edited_at, _C.deleted_at, _C.version,
     )  # fmt: skip
 
 
@@ -80,8 +80,9 @@ LOCK_PROJECT = Statement(
 
 LOCK = Statement(
     lambda: QueryString(
-        "SELECT c.id, c.task_id, c.author_id, u.full_name, c.body, c.created_at, c.updated_at, c.edited_at, c.deleted_at, "
-        "c.version, c.field_versions FROM comments c JOIN users u ON u.id = c.author_id WHERE c.id = {} FOR NO KEY UPDATE OF c",
+        "SELECT c.id, c.task_id, c.author_id, u.full_name, u.deleted_at, c.body, c.created_at, c.updated_at, c.edited_at, "
+        "c.deleted_at, c.version, c.field_versions "
+        "FROM comments c JOIN users u ON u.id = c.author_id WHERE c.id = {} FOR NO KEY UPDATE OF c",
         Param(1),
     )
 )
