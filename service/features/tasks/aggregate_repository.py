@@ -74,7 +74,7 @@ class PiccoloAggregates(Aggregates):
         ((_, _, median, ninth),) = found["cycle_time"]
         return ProjectStats(
             StatusCounts(**{status: int(count) for status, _, count, _ in found["status"]}),
-            [AssigneeCount(_person(id_, name), int(count)) for name, id_, count, _ in found["assignee"]],
+            [AssigneeCount(_person(id_, name, deleted_at), int(count)) for name, id_, count, deleted_at in found["assignee"]],
             PriorityCounts(**{f"p{priority}": int(count) for priority, _, count, _ in found["priority"]}),
             [DayCounts(date.fromisoformat(day), int(created), int(done)) for day, _, created, done in found["day"]],
             CycleTime(median, ninth),
@@ -102,7 +102,7 @@ def _group(columns: Iterator[Any], group_by: Iterable[Dimension], metrics: Itera
         if dimension is Dimension.STATUS:
             group.status = Status(found[1])
         elif dimension is Dimension.ASSIGNEE:
-            group.assignee = _person(found[1], found[0])
+            group.assignee = _person(found[1], found[0], found[2])
         elif dimension is Dimension.LABEL:
             group.label = found[0]
         elif dimension is Dimension.PRIORITY:
@@ -114,5 +114,7 @@ def _group(columns: Iterator[Any], group_by: Iterable[Dimension], metrics: Itera
     return group
 
 
-def _person(id_: UUID | None, full_name: str | None) -> PersonRef | None:
-    return None if id_ is None else PersonRef(id_, full_name)
+def _person(id_: UUID | None, full_name: str | None, deleted_at: object) -> PersonRef | None:
+    if id_ is None:
+        return None
+    return PersonRef(id_, full_name) if deleted_at is None else PersonRef(id_, None, deleted=True)

@@ -30,7 +30,7 @@ _LABEL = (
 # The columns that tell a dimension, the first of them what it is sorted by: Piccolo's, which join, or made from the caller's id.
 _GROUPS: dict[Dimension, tuple[Callable[[Param], Any], ...]] = {
     Dimension.STATUS: (lambda _: QueryString('"tasks"."status_rank"'), lambda _: _T.status),
-    Dimension.ASSIGNEE: (lambda _: _T.assignee.full_name, lambda _: _T.assignee.id),
+    Dimension.ASSIGNEE: (lambda _: _T.assignee.full_name, lambda _: _T.assignee.id, lambda _: _T.assignee.deleted_at),
     Dimension.LABEL: (lambda _: QueryString(_LABEL),),
     Dimension.PRIORITY: (lambda _: _T.priority,),
     Dimension.DUE_WEEK: (_week,),
@@ -78,14 +78,15 @@ def _stats() -> QueryString:
     # One statement, so that all figures are of the same moment. A row says which figure it is, its name, an id, two numbers.
     return QueryString(
         "WITH asked AS (SELECT {}::timestamptz AS since, {}::timestamptz AS until), "
-        "found AS MATERIALIZED (SELECT t.status, t.priority, t.created_at, t.completed_at, t.assignee_id, u.full_name "
-        "FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE t.project_id = {} AND t.deleted_at IS NULL), "
+        "found AS MATERIALIZED (SELECT t.status, t.priority, t.created_at, t.completed_at, t.assignee_id, u.full_name, "
+        "u.deleted_at FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE t.project_id = {} AND t.deleted_at IS NULL), "
         f"days AS (SELECT {day.format('created_at')} AS day, 1 AS created, 0 AS completed FROM found WHERE {created} "
         f"UNION ALL SELECT {day.format('completed_at')}, 0, 1 FROM found WHERE completed_at IS NOT NULL AND {completed}) "
         "SELECT 'status' AS figure, status AS name, NULL::uuid AS id, count(*)::double precision AS one, NULL::double precision "
         "AS two FROM found GROUP BY status "
         "UNION ALL SELECT 'priority', priority::text, NULL, count(*), NULL FROM found GROUP BY priority "
-        "UNION ALL SELECT 'assignee', full_name, assignee_id, count(*), NULL FROM found GROUP BY full_name, assignee_id "
+        "UNION ALL SELECT 'assignee', full_name, assignee_id, count(*), extract(epoch FROM deleted_at)::double precision "
+        "FROM found GROUP BY full_name, assignee_id, deleted_at "
         "UNION ALL SELECT 'day', day, NULL, sum(created), sum(completed) FROM days GROUP BY day "
         f"UNION ALL SELECT 'cycle_time', NULL, NULL, {_CYCLE.format(0.5)}, {_CYCLE.format(0.9)} "
         "FROM (SELECT extract(epoch FROM completed_at - created_at)::double precision AS seconds FROM found "

@@ -12,7 +12,7 @@ from service.adapters.database import Database, Param, Statement
 from service.adapters.database.lists import Condition, Key, ListStatements
 from service.features.projects.domain import ProjectState
 from service.features.projects.tables import MembershipRow
-from service.features.tasks.domain import PersonRef, ProjectRef
+from service.features.tasks.domain import ProjectRef, person_ref
 from service.features.views.domain import View, ViewNotFound, ViewState
 from service.features.views.ports import Views
 from service.features.views.tables import ViewRow
@@ -34,7 +34,7 @@ _V = ViewRow
 def _select() -> Select[Any]:
     return _V.select(
         _V.id, _V.name, _V.filter, _V.sort, _V.project.id, _V.project.key, _V.project.name, _V.shared,
-        _V.owner.id, _V.owner.full_name, _V.created_at, _V.updated_at, _V.version,
+        _V.owner.id, _V.owner.full_name, _V.owner.deleted_at, _V.created_at, _V.updated_at, _V.version,
     )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def _within(ids: Param) -> QueryString:
 
 def _view(row: Iterable[Any]) -> View:
     (id_, name, filter_, sort, project_id, project_key, project_name, shared, owner_id, owner_name,
-     created_at, updated_at, version) = row  # fmt: skip
+     owner_deleted_at, created_at, updated_at, version) = row  # fmt: skip
     project = None if project_id is None else ProjectRef(project_id, project_key, project_name)
-    owner = PersonRef(owner_id, owner_name)
+    owner = person_ref(owner_id, owner_name, owner_deleted_at)
     return View(id_, name, filter_, sort, project, shared, owner, created_at, updated_at, version)
