@@ -24,7 +24,7 @@ _T = TaskRow
 
 
 # Both look only at tasks of which it was ever true. By functions, which the migration of task_labels makes: sub-selects
-# are planned for every list (0.2 ms, measured), and an EXISTS was hashed over all blocks that there are (8 ms for 4000).
+# are planned for every list (0.2 ms, measured), and an EXISTS was hashed over all blocks that there are.
 _LABELS = '(CASE WHEN "tasks"."was_labelled" THEN labels_of_task("tasks"."id") END)'
 BLOCKED = '(CASE WHEN "tasks"."was_blocked" THEN task_is_blocked("tasks"."id") ELSE false END)'
 
