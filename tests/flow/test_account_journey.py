@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-FEATURES = ("accounts", "sessions", "second_factors", "personal_tokens")
+FEATURES = ("accounts", "sessions", "second_factors", "personal_tokens", "departures")
 NEW_PASSWORD, NEWER_PASSWORD = "wandering-otter-38", "sleeping-heron-51"
 AGENT = "Journey/1 <b>"
 FROM = "127.0.0.1"
@@ -224,6 +224,26 @@ class Journey:
             concealed = Api(cast("Any", client), app)
             await self.ok("/auth/register", {"email": "eve@example.org", "password": PASSWORD}, concealed)
 
+    async def departure(self) -> None:
+        """Deleted by an admin, brought back, deleted by the owner, and purged when nobody can bring it back any more."""
+        path = f"/users/{self.ann.user['id']}"
+        assert (await self.admin.delete(path)).status_code == 204
+        await self.mailed("Your account was deleted")
+        await self.ok(f"{path}/restore", person=self.admin)
+        # Who was made an admin on the server has to set a password first.
+        await self.ok("/auth/password-reset", {"email": self.email})
+        (mail,) = await self.post.delivered()
+        await self.ok("/auth/password-reset/confirm", {"token": token_in(mail), "new_password": self.password})
+        await self.mailed("The password of your account was changed")
+        ann = self.api.as_user((await self.login())["access_token"], self.ann.user)
+        await self.ok("/users/me/delete", {"password": self.password}, ann)
+        # Nothing but the deletion is told to who is gone.
+        await self.mailed("Your account was deleted")
+        self.clock.advance(timedelta(days=31))
+        (purge,) = [job for job in work(self.api.app.state.ports)[1] if job.name == "purge_users"]
+        await purge.run()
+        await self.mailed()
+
 
 @pytest.fixture
 async def journey(crowd: Api, post: Post, connection: asyncpg.Connection[Any], clock: FakeClock, settings: Settings) -> Journey:
@@ -237,6 +257,7 @@ async def journey(crowd: Api, post: Post, connection: asyncpg.Connection[Any], c
     await journey.lock()
     await journey.credentials()
     await journey.administration(settings)
+    await journey.departure()
     return journey
 
 
@@ -244,7 +265,7 @@ async def test_every_act_and_every_failure_leaves_its_row(journey: Journey, conn
     rows = await connection.fetch("SELECT * FROM audit_events WHERE time >= $1 AND user_agent = $2", journey.began, AGENT)
     done = {row["action"] for row in rows if row["outcome"] == "success"}
     # The worker's and the operator's own acts come from nowhere.
-    assert {event.type for event in events()} - done == {"user.locked", "user.admin_appointed"}
+    assert {event.type for event in events()} - done == {"user.locked", "user.admin_appointed", "user.purged"}
     assert {row["action"] for row in rows if row["outcome"] == "failure"} == failures()
     for row in rows:
         assert (row["ip"], row["user_agent"]) == (FROM, AGENT)
@@ -261,7 +282,7 @@ async def test_the_worker_s_and_the_operator_s_acts_are_kept_too(journey: Journe
         "SELECT action FROM audit_events WHERE time >= $1 AND target_id = $2 AND actor_kind = 'system' ORDER BY sequence",
         journey.began, journey.id,
     )  # fmt: skip
-    assert [row["action"] for row in rows] == ["user.locked", "user.admin_appointed"]
+    assert [row["action"] for row in rows] == ["user.locked", "user.admin_appointed", "user.purged"]
 
 
 async def test_the_owner_is_told_when_and_from_where_and_nothing_that_a_stranger_wrote(journey: Journey) -> None:

@@ -16,6 +16,7 @@ from service.features.accounts.events import (
     UserRegistered,
     VerificationRequested,
 )
+from service.features.departures.events import UserDeleted
 from service.features.members.events import InvitationCreated
 from service.features.notifications.letters import Letters
 from service.features.notifications.ports import InvitationTokens, LinkTokens, MailRequests, NoticeAllowance, Registrations
@@ -62,6 +63,7 @@ NOTICES: Mapping[type[Event], str] = {
     RecoveryCodesMade: "recovery-codes-made",
     RecoveryCodeUsed: "recovery-code-used",
     PersonalTokenCreated: "personal-token-created",
+    UserDeleted: "account-deleted",
 }
 
 

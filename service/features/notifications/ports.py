@@ -68,7 +68,7 @@ class Recipients(Protocol):
     """The owners of accounts."""
 
     async def find(self, user_id: UUID, event: PublishedEvent) -> Recipient | None:
-        """Who is told of the event; None where the account is gone."""
+        """Who is told of the event; None where the account is gone, or deleted and the event tells of something else."""
         ...
 
 

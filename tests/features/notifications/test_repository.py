@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from service.features.accounts.domain import User
 from service.features.accounts.events import UserPasswordChanged
+from service.features.departures.events import UserDeleted
 from service.features.notifications.ports import Recipient
 from service.features.notifications.repository import PiccoloRecipients
 from service.features.sessions.domain import Session
@@ -95,6 +96,16 @@ async def test_an_account_that_is_gone_has_nobody_to_tell(street: Street) -> Non
     event = await street.tell(UserPasswordChanged(subject_id=street.ann.id, subject_version=2))
     assert await street.recipients.find(uuid4(), event) is None
     await street.connection.execute("UPDATE users SET deleted_at = now()")
+    assert await street.recipients.find(street.ann.id, event) is None
+
+
+async def test_of_the_deletion_alone_who_is_deleted_is_told_until_the_purge(street: Street) -> None:
+    event = await street.tell(UserDeleted(subject_id=street.ann.id, subject_version=2))
+    await street.connection.execute("UPDATE users SET deleted_at = now()")
+    found = await street.recipients.find(street.ann.id, event)
+    assert found is not None
+    assert found.email == "ann@example.com"
+    await street.connection.execute("UPDATE users SET purged_at = now()")
     assert await street.recipients.find(street.ann.id, event) is None
 
 
