@@ -49,6 +49,9 @@ class Departures(Protocol):
         """Some of the accounts that were deleted by then and not purged yet, locked, past those that somebody else has locked."""
         ...
 
-    async def purge(self, user_ids: Sequence[UUID], now: datetime) -> None:
-        """Empty these locked accounts of all that tells of a person, and drop their sessions and tokens; the ids stay."""
+    async def purge(self, user_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+        """Empty these locked accounts of all that tells of a person, and drop their sessions and tokens; the ids stay.
+
+        The views that nobody else saw go too; their ids, since something was told of them.
+        """
         ...

@@ -40,8 +40,8 @@ class UserPurges:
         remains = await self._departures.lock_remains(now - self._kept, BATCH)
         ids = [each.user_id for each in remains]
         if ids:
-            await self._departures.purge(ids, now)
-            await self._outbox.forget(ids)
+            views = await self._departures.purge(ids, now)
+            await self._outbox.forget([*ids, *views])
             told = (UserPurged(subject_id=each.user_id, subject_version=each.version + 1) for each in remains)
             await self._outbox.publish(Actor.system(f"job-{self._ids.new()}"), *told)
         return len(remains)

@@ -78,10 +78,12 @@ PURGE = Statement(
     lambda: QueryString(
         "WITH sessions_gone AS (DELETE FROM sessions WHERE user_id = ANY({}::uuid[])), "
         "tokens_gone AS (DELETE FROM personal_tokens WHERE user_id = ANY({}::uuid[])), "
-        "requests_gone AS (DELETE FROM mail_requests WHERE user_id = ANY({}::uuid[])) "
-        "UPDATE users SET email = '', canonical_email = '', full_name = NULL, password_hash = NULL, email_verified_at = NULL, "
-        "timezone = 'UTC', locale = 'en', purged_at = {}, updated_at = {}, version = version + 1 WHERE id = ANY({}::uuid[])",
-        Param(1), Param(1), Param(1), Param(2), Param(2), Param(1),
+        "requests_gone AS (DELETE FROM mail_requests WHERE user_id = ANY({}::uuid[])), "
+        "emptied AS (UPDATE users SET email = '', canonical_email = '', full_name = NULL, password_hash = NULL, "
+        "email_verified_at = NULL, timezone = 'UTC', locale = 'en', purged_at = {}, updated_at = {}, version = version + 1 "
+        "WHERE id = ANY({}::uuid[])) "
+        "DELETE FROM views WHERE owner_id = ANY({}::uuid[]) AND NOT shared RETURNING id",
+        Param(1), Param(1), Param(1), Param(2), Param(2), Param(1), Param(1),
     )
 )  # fmt: skip
 
@@ -129,9 +131,9 @@ class PiccoloDepartures(Departures):
         """See ports.Departures."""
         return [Remains(*row) for row in await self._database.fetch(LOCK_REMAINS, cutoff, most)]
 
-    async def purge(self, user_ids: Sequence[UUID], now: datetime) -> None:
+    async def purge(self, user_ids: Sequence[UUID], now: datetime) -> list[UUID]:
         """See ports.Departures."""
-        await self._database.fetch(PURGE, list(user_ids), now)
+        return [row[0] for row in await self._database.fetch(PURGE, list(user_ids), now)]
 
 
 def _is_active_admin(account: Account) -> bool:

@@ -54,6 +54,8 @@ async def a_life(api: Api, connection: asyncpg.Connection[Any]) -> tuple[Api, di
     await zac.post("/auth/email-change", {"new_email": "quux.next@example.com", "password": PASSWORD})
     await api.post("/auth/password-reset", {"email": zac.user["email"]})
     task = await a_task(zac, web, status="done", assignee_id=zac.user["id"])
+    made(await zac.post("/views", {"name": "Quux's own", "filter": "TRUE"}))
+    made(await zac.post("/views", {"name": "Open", "filter": "TRUE", "project_id": web["id"], "shared": True}))
     gone = await zac.post("/users/me/delete", {"password": PASSWORD})
     assert gone.status_code == 204
     return ann, task
@@ -80,6 +82,8 @@ async def test_a_purge_leaves_no_value_of_the_person_anywhere(
     assert await connection.fetchval("SELECT count(*) FROM sessions WHERE user_id = $1::uuid", zac_id) == 0
     actions = await connection.fetch("SELECT action FROM audit_events WHERE target_id = $1::uuid", zac_id)
     assert {"user.registered", "user.deleted", "user.purged"} <= {row["action"] for row in actions}
+    # What was shared stays the project's.
+    assert [row["name"] for row in await connection.fetch("SELECT name FROM views")] == ["Open"]
     row = await connection.fetchrow("SELECT reporter_id, assignee_id FROM tasks WHERE id = $1::uuid", task["id"])
     assert {str(value) for value in row or ()} == {zac_id}
     login = made(await crowd.post("/auth/login", {"email": admin.user["email"], "password": PASSWORD}))
