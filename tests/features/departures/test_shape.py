@@ -45,16 +45,18 @@ async def test_wherever_somebody_deleted_is_told_of_it_is_by_the_id_alone(api: A
     admin, ann, bob = await an_admin(api, connection), await a_user(api, "Ann"), await a_user(api, "Bob")
     web = await a_project(ann, key="WEB")
     await a_member(connection, web, bob, "maintainer")
-    made(await bob.post("/projects/WEB/invitations", {"email": "cid@example.com", "role": "viewer"}))
+    invitation = made(await bob.post("/projects/WEB/invitations", {"email": "cid@example.com", "role": "viewer"}))
     theirs = await a_task(bob, web, title="Theirs", status="done", assignee_id=bob.user["id"])
     parent = await a_task(bob, web, title="Parent", assignee_id=bob.user["id"])
     said = made(await bob.post(f"/tasks/{theirs['id']}/comments", {"body": "Done."}))
     await a_task(ann, web, title="Child", parent_id=parent["id"])
+    view = made(await bob.post("/views", {"name": "All", "filter": "TRUE", "project_id": web["id"], "shared": True}))
     assert (await bob.post("/users/me/delete", {"password": PASSWORD})).status_code == 204
     ids = {"project": web["id"], "task": theirs["id"], "user": bob.user["id"], "comment": said["id"]}
+    ids |= {"invitation": invitation["id"], "view": view["id"]}
     nameless = {"id": bob.user["id"], "full_name": None, "deleted": True}
     seen, walked = 0, 0
-    for path in paths(api.app, ids):
+    for path in [*paths(api.app, ids), "/tasks/aggregate?group_by=assignee"]:
         for reader in (ann, admin):
             answer = await reader.get(path)
             walked += 1
@@ -67,8 +69,9 @@ async def test_wherever_somebody_deleted_is_told_of_it_is_by_the_id_alone(api: A
                 if found.get("id") == bob.user["id"] and "kind" not in found:
                     assert found == nameless, path
                     seen += 1
-    # The task alone, the rows of three in lists, who invited, and who commented twice, for two readers each, at the least.
-    assert seen >= 14
+    # The task alone and in a list twice each, the comment, the invitation and the view alone and listed, both figures of the
+    # assignee: for two readers each, at the least.
+    assert seen >= 24
     assert walked >= 20
 
 
