@@ -44,7 +44,7 @@ def jobs(ports: Ports, _provided: Provided) -> Sequence[Job]:
     """What the worker does for accounts that were deleted."""
     departures = PiccoloDepartures(ports.database)
     purges = UserPurges(ports.database, departures, ports.outbox, ports.clock, ports.ids, ports.settings.deleted_kept)
-    return (Job("purge_users", timedelta(hours=1), purges.run),)
+    return (Job("purge_users", timedelta(days=1), purges.run),)
 
 
 FEATURE = Feature("departures", (), provide, jobs)
