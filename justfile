@@ -32,7 +32,7 @@ doctor:
 [group('run')]
 [no-exit-message]
 demo file=(justfile_directory() / "examples/small-archive.json") *options:
-    @cd "{{ invocation_directory() }}" && exec "{{ justfile_directory() }}/{{ python }}" "{{ justfile_directory() }}/examples/load_github_archive.py" "$@"
+    @cd "{{ invocation_directory() }}" && export PYTHONPATH="{{ justfile_directory() }}" && exec "{{ justfile_directory() }}/{{ python }}" -P -m examples.load_github_archive "$@"
 
 # All tests but the slow ones, coverage and its floors; with arguments: plain pytest with them
 [group('test')]
