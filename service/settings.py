@@ -123,7 +123,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     email_verification: Literal["optional", "required"] = "optional"
     "`required`: nobody logs in before opening the link of the verification mail, as with `conceal`."
     deleted_kept: Retention = Retention(DELETED_KEPT)
-    "How long deleted projects, tasks and accounts can be restored; then they are purged. At least 1d."
+    "How long deleted projects, tasks, comments and accounts can be restored; then they are purged. At least 1d."
     rate_limits: Literal["on", "off"] = "on"
     "`off` for tests and benchmarks."
     log_level: Literal["debug", "info", "warning", "error"] = "info"

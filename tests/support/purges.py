@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from service.features.comments.deleted_repository import PiccoloDeletedComments
+from service.features.comments.purging import CommentPurges
 from service.features.projects.deleted_repository import PiccoloDeletedProjects
 from service.features.projects.purging import ProjectPurges
 from service.features.tasks.deleted_repository import PiccoloDeletedTasks
@@ -33,6 +35,11 @@ def task_purges(ports: Ports, kept: timedelta = AT_ONCE) -> TaskPurges:
 def project_purges(ports: Ports, kept: timedelta = AT_ONCE) -> ProjectPurges:
     """A purge of projects that were deleted so long ago."""
     return ProjectPurges(ports.database, PiccoloDeletedProjects(ports.database), ports.outbox, ports.clock, ports.ids, kept)
+
+
+def comment_purges(ports: Ports, kept: timedelta = AT_ONCE) -> CommentPurges:
+    """A purge of comments that were deleted so long ago."""
+    return CommentPurges(ports.database, PiccoloDeletedComments(ports.database), ports.outbox, ports.clock, ports.ids, kept)
 
 
 async def everything(connection: asyncpg.Connection[Any]) -> str:

@@ -1,4 +1,4 @@
-"""What happens to comments; `data` says on which task, in whose history it stands too."""
+"""What happens to comments; `data` says on which task, in whose history it stands too, until the comment is purged."""
 
 from service.kernel.events import Event
 
@@ -25,3 +25,9 @@ class CommentRestored(Event, frozen=True):
     """A deleted comment came back."""
 
     type = "comment.restored"
+
+
+class CommentPurged(Event, frozen=True):
+    """A deleted comment was removed for good."""
+
+    type = "comment.purged"

@@ -13,10 +13,12 @@ from service.features.comments.ports import CommentPlace, Comments
 from service.features.projects.domain import ProjectRole, ProjectState, acting_role, require_role
 from service.features.tasks.domain import TaskNotFound, parse_key, person_ref
 from service.kernel.paging import Slice, Window
+from service.kernel.retention import DELETED_KEPT, purge_at
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
     from uuid import UUID
 
     from service.kernel.actor import Actor
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 class PiccoloComments(Comments):
     """Fills ports.Comments."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, deleted_kept: timedelta = DELETED_KEPT) -> None:
         self._database = database
+        self._deleted_kept = deleted_kept
 
     async def find(self, actor: Actor, reference: str) -> Comment:
         """See ports.Comments."""
@@ -34,7 +37,7 @@ class PiccoloComments(Comments):
         row = comment_id and await self._database.fetch_row(statements.FIND, actor.id, actor.is_admin, comment_id)
         if not row or not actor.reaches(row[-1]):
             raise CommentNotFound
-        return _comment(row[:-1])
+        return self._comment(row[:-1])
 
     async def page(self, actor: Actor, task: str, window: Window, *, include_deleted: bool) -> Slice[Comment]:
         """See ports.Comments."""
@@ -42,7 +45,7 @@ class PiccoloComments(Comments):
         if include_deleted:
             require_role(role, ProjectRole.MAINTAINER)
         conditions = statements.conditions(task_id, include_deleted=include_deleted)
-        return await statements.LIST.page(self._database, conditions, window, _comment)
+        return await statements.LIST.page(self._database, conditions, window, self._comment)
 
     async def lock_project(self, reference: str) -> CommentPlace:
         """See ports.Comments."""
@@ -58,7 +61,7 @@ class PiccoloComments(Comments):
         if row is None:
             raise CommentNotFound
         *columns, field_versions = row
-        return CommentState(_comment(columns), msgspec.json.decode(field_versions))
+        return CommentState(self._comment(columns), msgspec.json.decode(field_versions))
 
     async def add(self, comment: Comment) -> int | None:
         """See ports.Comments."""
@@ -90,8 +93,7 @@ class PiccoloComments(Comments):
             raise TaskNotFound
         return row[0], role
 
-
-def _comment(row: Iterable[Any]) -> Comment:
-    id_, task_id, author_id, author_name, left_at, body, created_at, updated_at, edited_at, deleted_at, version = row
-    author = person_ref(author_id, author_name, left_at)
-    return Comment(id_, task_id, author, body, created_at, updated_at, edited_at, deleted_at, None, version)
+    def _comment(self, row: Iterable[Any]) -> Comment:
+        id_, task_id, author_id, author_name, left_at, body, created_at, updated_at, edited_at, deleted_at, version = row
+        author, due = person_ref(author_id, author_name, left_at), purge_at(deleted_at, self._deleted_kept)
+        return Comment(id_, task_id, author, body, created_at, updated_at, edited_at, deleted_at, due, version)

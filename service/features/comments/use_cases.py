@@ -142,7 +142,7 @@ class CommentWrites:
             if comment.deleted_at is None:
                 return comment
             now = self._clock.now()
-            restored = structs.replace(comment, deleted_at=None, updated_at=now, version=comment.version + 1)
+            restored = structs.replace(comment, deleted_at=None, purge_at=None, updated_at=now, version=comment.version + 1)
             await self._comments.bury(restored)
             changes = {"deleted_at": Change(comment.deleted_at, None)}
             await self._outbox.publish(actor, _told(CommentRestored, restored, project, number, changes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,7 +108,11 @@ async def test_a_deleted_comment_is_gone_until_it_is_restored(ann: Api, clock: F
     refused(await ann.patch(f"/comments/{comment['id']}", {"body": "Back"}), 404, "comment_not_found")
     assert await listed(ann) == []
     (deleted,) = made(await ann.get("/tasks/WEB-1/comments?include_deleted=true"))["items"]
-    assert deleted == comment | {"deleted_at": deleted["deleted_at"], "updated_at": deleted["deleted_at"], "version": 2}
+    assert deleted == comment | {
+        "deleted_at": deleted["deleted_at"], "updated_at": deleted["deleted_at"], "purge_at": deleted["purge_at"], "version": 2,
+    }  # fmt: skip
+    deleted_at, purge_at = (datetime.fromisoformat(deleted[name]) for name in ("deleted_at", "purge_at"))
+    assert purge_at - deleted_at == timedelta(days=30)
     response = await ann.post(f"/comments/{comment['id']}/restore")
     assert response.status_code == 200
     restored = made(response)

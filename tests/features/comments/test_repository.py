@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from service.features.comments.domain import CommentNotFound, CommentState, written
 from service.features.comments.repository import PiccoloComments
 from service.features.tasks.domain import PersonRef
+from service.kernel.retention import DELETED_KEPT
 from tests.support.factories import SOME_DAY
 from tests.support.stored import a_stored_project, a_stored_task, a_stored_user, insert, lockable, the_row
 
@@ -116,11 +117,11 @@ async def test_burying_and_bringing_back_count_by_one(
     comments: PiccoloComments, database: Database, connection: asyncpg.Connection[Any], comment: Comment, task: UUID
 ) -> None:
     later = SOME_DAY + timedelta(days=1)
-    deleted = structs.replace(comment, deleted_at=later, updated_at=later, version=2)
+    deleted = structs.replace(comment, deleted_at=later, purge_at=later + DELETED_KEPT, updated_at=later, version=2)
     await database.run(lambda: comments.bury(deleted))
     assert await comments.lock(comment.id) == CommentState(deleted)
     assert (await the_row(connection, "tasks", task))["comment_count"] == 0
-    restored = structs.replace(deleted, deleted_at=None, version=3)
+    restored = structs.replace(deleted, deleted_at=None, purge_at=None, version=3)
     await database.run(lambda: comments.bury(restored))
     assert await comments.lock(comment.id) == CommentState(restored)
     assert (await the_row(connection, "tasks", task))["comment_count"] == 1
