@@ -38,6 +38,10 @@ class DeletedProjects(Protocol):
         """Remove at most so many tasks of a held project, with all that hangs on them; how many were named."""
         ...
 
+    async def purge_views(self, project_id: UUID, most: int) -> list[UUID]:
+        """Remove at most so many views of a held project; their ids, since what is told of private ones names no project."""
+        ...
+
     async def purge(self, project_id: UUID) -> None:
         """Remove a held project, with its memberships and whatever else is left in it."""
         ...

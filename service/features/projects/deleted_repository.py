@@ -25,10 +25,16 @@ DOOM = Statement(
 
 HOLD = Statement(lambda: QueryString("SELECT id FROM projects WHERE id = {} FOR UPDATE", Param(1)))
 
-# Tasks belong to a feature above, so their table goes by its name here.
+# Tasks and views belong to features above, so their tables go by their names here.
 PURGE_TASKS = Statement(
     lambda: QueryString(
         "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE project_id = {} LIMIT {}) RETURNING id", Param(1), Param(2)
+    )
+)
+
+PURGE_VIEWS = Statement(
+    lambda: QueryString(
+        "DELETE FROM views WHERE id IN (SELECT id FROM views WHERE project_id = {} LIMIT {}) RETURNING id", Param(1), Param(2)
     )
 )
 
@@ -53,6 +59,10 @@ class PiccoloDeletedProjects(DeletedProjects):
     async def purge_tasks(self, project_id: UUID, most: int) -> int:
         """See deleted_ports.DeletedProjects."""
         return len(await self._database.fetch(PURGE_TASKS, project_id, most))
+
+    async def purge_views(self, project_id: UUID, most: int) -> list[UUID]:
+        """See deleted_ports.DeletedProjects."""
+        return [row[0] for row in await self._database.fetch(PURGE_VIEWS, project_id, most)]
 
     async def purge(self, project_id: UUID) -> None:
         """See deleted_ports.DeletedProjects."""

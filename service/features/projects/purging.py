@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Tasks or events per transaction, well within the statement's deadline.
+# Tasks, views or events per transaction, well within the statement's deadline.
 BATCH = 500
 
 
@@ -55,6 +55,8 @@ class ProjectPurges:
         with suppress(_Gone):
             while await self._held(project, partial(self._deleted_projects.purge_tasks, project.id, BATCH)):
                 pass
+            while await self._held(project, partial(self._forget_views, project.id)):
+                pass
             reached: int | None = 0
             while reached is not None:
                 reached = await self._held(project, partial(self._outbox.forget_project, project.id, reached, BATCH))
@@ -67,6 +69,11 @@ class ProjectPurges:
             return await step()
 
         return await self._unit_of_work.run(work)
+
+    async def _forget_views(self, project_id: UUID) -> int:
+        ids = await self._deleted_projects.purge_views(project_id, BATCH)
+        await self._outbox.forget(ids)
+        return len(ids)
 
     async def _remove(self, project: DoomedProject) -> None:
         await self._deleted_projects.purge(project.id)

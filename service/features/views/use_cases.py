@@ -119,6 +119,8 @@ class ViewWrites:
             if project is not None and state.shared:
                 project.refuse_archived()
             await self._views.delete(state.id)
+            # Nothing purges it later: what was told of it while it was private names no project.
+            await self._outbox.forget([state.id])
             project_id = state.project_id if state.shared else None
             gone = ViewDeleted(subject_id=state.id, subject_version=state.version + 1, project_id=project_id)
             await self._outbox.publish(actor, gone)

@@ -35,7 +35,7 @@ async def ann(crowd: Api) -> Api:
 
 @pytest.fixture
 async def web(ann: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]:
-    """Ann's project WEB with a member, seven tasks in two trees, a label, a relation and a view, deleted."""
+    """Ann's project WEB with a member, seven tasks in two trees, a label, a relation and views, deleted."""
     web = await a_project(ann, key="WEB", name=WORD, description=f"{WORD}?")
     await a_member(connection, web, await a_user(ann, "Bob"))
     above = await a_task(ann, web, title=WORD)
@@ -45,7 +45,16 @@ async def web(ann: Api, connection: asyncpg.Connection[Any]) -> dict[str, Any]:
     await ann.put(f"/tasks/{above['id']}/labels/{label['id']}")
     below = made(await ann.get("/tasks/WEB-2"))
     await ann.put(f"/tasks/{above['id']}/relations/blocks/{below['id']}")
-    made(await ann.post("/views", {"name": WORD, "filter": f"title = '{WORD}'", "project_id": web["id"], "shared": True}))
+    # Shared, private, private once, and private and gone.
+    for name in ("shared", "private", "taken back", "gone"):
+        body = {"name": WORD, "filter": f"title = '{WORD}'", "project_id": web["id"], "shared": name in ("shared", "taken back")}
+        view = made(await ann.post("/views", body))
+        if name == "taken back":
+            made(await ann.patch(f"/views/{view['id']}", {"shared": False}))
+        if name != "shared":
+            made(await ann.patch(f"/views/{view['id']}", {"name": f"{WORD}!"}))
+        if name == "gone":
+            await ann.delete(f"/views/{view['id']}")
     await ann.delete("/tasks/WEB-7")
     await ann.delete("/projects/WEB")
     return web

@@ -146,6 +146,20 @@ async def test_views_of_a_project_go_with_the_membership_and_the_project(
     refused(await house["admin"].delete(f"/views/{shared['id']}"), 404, "view_not_found")
 
 
+@pytest.mark.parametrize("changes", [{"shared": True}, {}], ids=["shared", "private"])
+async def test_of_a_deleted_view_it_is_told_what_was_done_and_nothing_of_what_it_was(
+    ann: Api, web: dict[str, Any], connection: asyncpg.Connection[Any], changes: dict[str, Any]
+) -> None:
+    view = await a_view(ann, web)
+    made(await ann.patch(f"/views/{view['id']}", {"name": "Later", **changes}))
+    other = await a_view(ann, web)
+    await ann.delete(f"/views/{view['id']}")
+    told = await the_events(connection, view["id"])
+    assert [event["type"] for event in told] == ["view.created", "view.updated", "view.deleted"]
+    assert [(event["changes"], event["data"]) for event in told] == [({}, {})] * 3
+    assert [event["data"] for event in await the_events(connection, other["id"])] == [{"name": "Late"}]
+
+
 async def test_members_share_and_everyone_saves_for_themselves(house: dict[str, Api], web: dict[str, Any]) -> None:
     for who in ("owner", "maintainer", "member", "admin"):
         await a_view(house[who], web, shared=True)
@@ -275,8 +289,9 @@ async def test_a_project_is_told_of_shared_views_and_of_private_ones_nobody(
     made(await ann.patch(path, {"shared": True}))
     made(await ann.patch(path, {"shared": False, "filter": "priority = 5"}))
     made(await ann.patch(path, {"shared": True}))
-    await ann.delete(path)
     events = await the_events(connection, view["id"])
+    await ann.delete(path)
+    events += (await the_events(connection, view["id"]))[-1:]
     told = [(event["type"], event["project_id"] and str(event["project_id"]), sorted(event["changes"])) for event in events]
     assert told == [
         ("view.created", None, []),
