@@ -171,6 +171,42 @@ async def test_a_token_of_the_first_step_is_no_other_token(api: Api, ann: Armed)
     refused(await api.post("/auth/password-reset/confirm", confirmation), 400, "invalid_token")
 
 
+async def test_refreshing_skips_no_code(api: Api, ann: Armed, connection: asyncpg.Connection[Any]) -> None:
+    sessions = "SELECT count(*) FROM sessions"
+    before = await connection.fetchval(sessions)
+    response = await api.post("/auth/login", ann.credentials)
+    asked = made(response)
+    # Neither in the body nor beside it is anything to refresh, and no session waits for it.
+    assert asked.keys() == {"mfa_required", "mfa_token"}
+    assert "set-cookie" not in response.headers
+    assert await connection.fetchval(sessions) == before
+    token = asked["mfa_token"]
+    refused(await api.post("/auth/refresh", {"refresh_token": token}), 401, "invalid_refresh_token")
+    refused(await verify(api, token, wrong(ann.secret, ann.clock)), 401, "mfa_failed")
+    refused(await api.post("/auth/refresh", {"refresh_token": token}), 401, "invalid_refresh_token")
+    assert await connection.fetchval(sessions) == before
+    tokens = made(await verify(api, token, ann.next_code()))
+    refused(await api.post("/auth/refresh", {"refresh_token": token}), 401, "invalid_refresh_token")
+    made(await api.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}))
+
+
+async def test_turning_it_on_ends_no_session_and_these_give_no_way_around_the_next_code(api: Api, clock: FakeClock) -> None:
+    person = await a_user(api)
+    credentials = {"email": person.user["email"], "password": PASSWORD}
+    early = [made(await api.post("/auth/login", credentials)) for _ in range(2)]
+    ann = await armed(person, clock)
+    for tokens in early:
+        made(await api.as_user(tokens["access_token"], {}).get("/users/me"))
+        child = made(await api.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}))
+        made(await api.as_user(child["access_token"], {}).get("/users/me"))
+        # Its device is known, and that spares the lock, not the code.
+        asked = made(await api.post("/auth/login", credentials | {"device_token": tokens["device_token"]}))
+        assert asked.keys() == {"mfa_required", "mfa_token"}
+    ended = await api.as_user(early[0]["access_token"], {}).post("/auth/logout-all", {"password": PASSWORD})
+    assert ended.status_code == 204
+    refused(await ann.person.get("/users/me"), 401, "session_ended")
+
+
 async def test_a_reset_of_the_password_skips_no_code(
     api: Api, ann: Armed, connection: asyncpg.Connection[Any], clock: FakeClock
 ) -> None:
