@@ -56,8 +56,19 @@ USER: dict[str, Callable[[Random], Any]] = {
     "timezone": lambda random: random.choice(["UTC", "Europe/Berlin", "Asia/Tokyo"]),
     "locale": lambda random: random.choice(["en", "de", "pt-BR"]),
 }
+LABEL: dict[str, Callable[[Random], Any]] = {
+    "name": lambda random: line(random, 20).strip(),
+    "color": lambda random: f"#{random.randrange(1 << 24):06x}",
+}
+COMMENT: dict[str, Callable[[Random], Any]] = {"body": lambda random: f"{line(random)}\n\n- {line(random)}"}
+VIEW: dict[str, Callable[[Random], Any]] = {
+    "name": line,
+    "filter": lambda random: f"priority >= {random.randrange(1, 6)}",
+    "sort": lambda random: random.choice(["-created_at", "due_date,-priority", "title"]),
+    "shared": lambda random: random.random() < 0.5,
+}
 # What follows from a field that is sent, and from any change.
-FOLLOWS = {"status": {"is_completed", "completed_at", "is_overdue"}, "due_date": {"is_overdue"}}
+FOLLOWS = {"status": {"is_completed", "completed_at", "is_overdue"}, "due_date": {"is_overdue"}, "body": {"edited_at"}}
 ANY_CHANGE = {"version", "updated_at"}
 
 
@@ -97,7 +108,7 @@ def as_bytes(value: Any) -> bytes:
 
 
 @pytest.mark.parametrize("cases", CASES)
-@pytest.mark.parametrize("kind", ["task", "project", "user"])
+@pytest.mark.parametrize("kind", ["task", "project", "user", "label", "comment", "view"])
 async def test_a_patch_of_any_fields_leaves_every_other_as_it_was(
     api: Api, kind: str, cases: int, request: pytest.FixtureRequest
 ) -> None:
@@ -106,11 +117,17 @@ async def test_a_patch_of_any_fields_leaves_every_other_as_it_was(
     ann = await a_user(api, "Ann")
     web = await a_project(ann, key="WEB")
     above = await a_task(ann, web)
-    await a_task(ann, web)
+    task = await a_task(ann, web)
+    label = made(await ann.post("/projects/WEB/labels", {"name": "bug"}))
+    comment = made(await ann.post(f"/tasks/{task['id']}/comments", {"body": "Hm."}))
+    view = made(await ann.post("/views", {"name": "All", "filter": "priority = 1", "project_id": web["id"], "shared": False}))
     resource = {
         "task": Resource(ann, "/tasks/WEB-2", TASK, {"me": ann.user["id"], "above": above["id"]}),
         "project": Resource(ann, "/projects/WEB", PROJECT, {}),
         "user": Resource(ann, "/users/me", USER, {}),
+        "label": Resource(ann, f"/labels/{label['id']}", LABEL, {}),
+        "comment": Resource(ann, f"/comments/{comment['id']}", COMMENT, {}),
+        "view": Resource(ann, f"/views/{view['id']}", VIEW, {}),
     }[kind]
     state = made(await ann.get(resource.path))
     for _ in range(cases):

@@ -109,3 +109,17 @@ async def test_of_many_changes_for_one_version_one_is_made(crowd: Api, ann: Api,
         (winner,) = (answer.json() for answer in answers if answer.status_code == 200)
         after = made(await ann.get("/tasks/WEB-1"))
         assert (after["title"], after["version"]) == (winner["title"], version + 1)
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+async def test_of_fifty_changes_of_one_version_one_is_made(ann: Api, task: dict[str, Any], rounds: int) -> None:
+    tag = f'"{task["version"]}"'
+    for number in range(rounds):
+        wishes = [{"title": f"Round {number}, writer {writer}"} for writer in range(50)]
+        answers = await asyncio.gather(*(ann.patch("/tasks/WEB-1", wish, headers={"If-Match": tag}) for wish in wishes))
+        (winner,) = [answer for answer in answers if answer.status_code == 200]
+        for answer in answers:
+            if answer is not winner:
+                refused(answer, 412, "precondition_failed")
+        assert made(await ann.get("/tasks/WEB-1"))["title"] == winner.json()["title"]
+        tag = winner.headers["etag"]
