@@ -55,7 +55,8 @@ LIST = ListStatements(
         "updated_at": Key(_V.updated_at, datetime),
     },
     _V.id,
-    counted=lambda: _V.select(_V.id),
+    # The project's column is there for its join, which visibility needs.
+    counted=lambda: _V.select(_V.id, _V.project.deleted_at),
 )
 
 FIND = Statement(lambda: _select().where(_V.id == Param(3)).where(_visible(Param(1), Param(2))))

@@ -13,7 +13,7 @@ from service.adapters.tokens import digest
 from service.http.openapi import describe
 from tests.support.alike import but_for_the_request
 from tests.support.fakes import an_actor
-from tests.support.http import Api
+from tests.support.http import Api, made
 from tests.support.member_scenes import an_invitation, verified
 from tests.support.scenes import a_user, an_admin
 from tests.support.stored import a_stored_label, a_stored_project, a_stored_task
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-TAGS = {"projects", "tasks", "labels", "members", "invitations"}
+TAGS = {"projects", "tasks", "labels", "comments", "changes", "views", "members", "invitations"}
 KINDS = ("outsider", "removed", "invited", "viewer", "member", "maintainer", "owner", "admin")
 
 # What each of KINDS gets where nothing but the project decides.
@@ -92,6 +92,28 @@ MATRIX: dict[str, list[tuple[str, str | None, tuple[int, ...]]]] = {
     "delete_label": [("DELETE /labels/{label}", None, answering(204, MAINTAINERS))],
     "put_task_label": [("PUT /tasks/{task}/labels/{label}", None, answering(204, MEMBERS))],
     "remove_task_label": [("DELETE /tasks/{task}/labels/{label}", None, answering(204, MEMBERS))],
+    # The comment and the view are the owner's.
+    "list_comments": [("GET /tasks/{task}/comments", None, VISIBLE)],
+    "create_comment": [("POST /tasks/{task}/comments", '{"body": "Hm."}', answering(201, VISIBLE))],
+    "get_comment": [("GET /comments/{comment}", None, VISIBLE)],
+    "update_comment": [("PATCH /comments/{comment}", '{"body": "Aha."}', (404, 404, 404, 403, 403, 403, 200, 403))],
+    "delete_comment": [("DELETE /comments/{comment}", None, answering(204, MAINTAINERS))],
+    "restore_comment": [("POST /comments/{comment}/restore", None, MAINTAINERS)],
+    "get_task_history": [("GET /tasks/{task}/history", None, VISIBLE)],
+    "list_views": [("GET /views", None, EVERYONE)],
+    "create_view": [
+        ("POST /views", '{"name": "Mine", "filter": "priority = 1"}', answering(201, EVERYONE)),
+        (
+            "POST /views",
+            '{"name": "Ours", "filter": "priority = 1", "project_id": "{project}", "shared": true}',
+            answering(201, MEMBERS),
+        ),
+    ],
+    "get_view": [("GET /views/{view}", None, VISIBLE)],
+    "update_view": [("PATCH /views/{view}", '{"name": "All of them"}', MAINTAINERS)],
+    "delete_view": [("DELETE /views/{view}", None, answering(204, MAINTAINERS))],
+    "list_view_tasks": [("GET /views/{view}/tasks", None, VISIBLE)],
+    "count_view_tasks": [("GET /views/{view}/count", None, VISIBLE)],
     "list_members": [("GET /projects/{project}/members", None, VISIBLE), ("GET /projects/{key}/members", None, VISIBLE)],
     "set_member": [
         ("PUT /projects/{project}/members/{guest}", ROLE("member"), MAINTAINERS),
@@ -176,9 +198,12 @@ class Street:
             self.connection, project_id, people["maintainer"], people["invited"].user["email"], token_hash=digest(token)
         )
         ids = {name: each.user["id"] for name, each in people.items()}
+        comment = made(await people["owner"].post(f"/tasks/{task_id}/comments", {"body": "Well."}))
+        shown = {"name": "All", "filter": "priority >= 1", "project_id": str(project_id), "shared": True}
+        view = made(await people["owner"].post("/views", shown))
         return Place(
             {"project": str(project_id), "key": key, "task": str(task_id), "invitation": str(invitation_id), "token": token}
-            | {"other_task": str(other_id), "label": str(label_id)}
+            | {"other_task": str(other_id), "label": str(label_id), "comment": comment["id"], "view": view["id"]}
             | {"self": ids[kind], **{name: ids[name] for name in ("guest", "owner", "stranger", "other_maintainer")}}
         )
 
@@ -230,7 +255,7 @@ async def test_every_operation_answers_each_kind_of_person_as_the_table_says(str
 def gives_the_reason(response: httpx.Response) -> bool:
     """Whether a refusal for want of a role names the one that would do."""
     problem = response.json() if response.status_code == 403 else {"code": "not_invited"}
-    return problem["code"] == "not_invited" or problem.get("required_role") in KINDS
+    return problem["code"] in {"not_invited", "author_required"} or problem.get("required_role") in KINDS
 
 
 async def test_what_one_may_not_see_reads_as_what_there_is_not(street: Street) -> None:
