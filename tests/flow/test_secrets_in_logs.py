@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
@@ -13,7 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from service.adapters.clock import SystemClock
 from tests.support.http import Api, made, refused
+from tests.support.second_factors import shown
 from tests.support.serving import serve, until
 from tests.support.smtp import token_in
 
@@ -72,8 +75,22 @@ class Run:
     async def tokens(self, path: str, body: dict[str, str]) -> dict[str, str]:
         """What a login or a refresh hands out."""
         tokens = made(await self.api.post(path, body))
-        self.secrets |= {tokens["access_token"], tokens["refresh_token"]}
+        self.secrets |= {tokens["access_token"], tokens["refresh_token"], tokens["device_token"] or PASSWORD}
         return tokens
+
+    async def arm(self, account: dict[str, str]) -> None:
+        """A personal access token that is used, and a second factor that the next login takes."""
+        ann = self.api.as_user((await self.tokens("/auth/login", account))["access_token"], {})
+        until_then = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+        wish = {"password": PASSWORD, "name": "Nightly", "scopes": ["tasks:read"], "expires_at": until_then}
+        token = made(await ann.post("/auth/tokens", wish))["token"]
+        made(await self.api.as_user(token, {}).get("/tasks"))
+        seed = made(await ann.post("/auth/mfa/totp", {"password": PASSWORD}))
+        codes = made(await ann.post("/auth/mfa/totp/confirm", {"code": shown(seed["secret"], SystemClock())}))["recovery_codes"]
+        challenge = made(await self.api.post("/auth/login", account))["mfa_token"]
+        self.secrets |= {token, seed["secret"], challenge, *codes}
+        refused(await self.api.post("/auth/mfa/verify", {"mfa_token": challenge, "code": "no such code"}), 401, "mfa_failed")
+        await self.tokens("/auth/mfa/verify", {"mfa_token": challenge, "code": codes[0]})
 
     async def play(self) -> None:
         """Register, verify, log in, go on, be copied, log out; be invited; forget and change a password; and meet a fault."""
@@ -92,6 +109,7 @@ class Run:
         await self.forget()
         async with broken_logins(self.connection):
             refused(await self.api.post("/auth/login", account), 500, "internal_error")
+        await self.arm(account)
 
     async def invite(self, ann: dict[str, Any], account: dict[str, str]) -> None:
         """A password that is set by a link, as by one that resets it."""

@@ -13,7 +13,7 @@ from service.features.second_factors.challenges import Challenges
 from service.features.second_factors.domain import STEP_SECONDS, Challenged, Waiting, code_at
 from service.features.second_factors.ports import MfaChallenges, SecondFactors
 from service.features.second_factors.use_cases import Codes
-from service.kernel.ports import Vault
+from service.kernel.ports import Clock, Vault
 from tests.support.http import Api, made
 from tests.support.scenes import PASSWORD
 
@@ -126,7 +126,7 @@ class Factors:
         self.challenges = Challenges(self.waiting, self.codes, outbox, clock, lambda: f"token-{next(numbers)}")
 
 
-def shown(secret: str, clock: FakeClock, steps: int = 0) -> str:
+def shown(secret: str, clock: Clock, steps: int = 0) -> str:
     """What an app with this secret shows now, or so many steps later."""
     return code_at(b32decode(secret), int(clock.now().timestamp()) // STEP_SECONDS + steps)
 
