@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from service.kernel.purging import DeletedRows
+
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
 
@@ -20,16 +21,5 @@ class PurgedComment(Struct, frozen=True):
 
 
 @runtime_checkable
-class DeletedComments(Protocol):
+class DeletedComments(DeletedRows[PurgedComment], Protocol):
     """Stored comments that are deleted."""
-
-    async def lock_due_project(self, cutoff: datetime, after: UUID) -> UUID | None:
-        """The next project by id from `after` on with comments deleted before the cutoff; its row locked.
-
-        Those whose row somebody else has locked are left out.
-        """
-        ...
-
-    async def purge(self, project_id: UUID, cutoff: datetime, most: int) -> list[PurgedComment]:
-        """Remove at most so many comments of a locked project that were deleted before the cutoff."""
-        ...

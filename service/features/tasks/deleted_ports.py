@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from service.kernel.purging import DeletedRows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -19,12 +21,12 @@ class PurgedTask(Struct, frozen=True):
     """What is left of a task that was removed."""
 
     id: UUID
-    number: int
+    key: str
     version: int
 
 
 @runtime_checkable
-class DeletedTasks(Protocol):
+class DeletedTasks(DeletedRows[PurgedTask], Protocol):
     """Stored tasks that are deleted."""
 
     async def lock_project(self, reference: str) -> tuple[UUID, ProjectState]:
@@ -41,15 +43,4 @@ class DeletedTasks(Protocol):
 
     async def restore(self, tasks: Sequence[DeletedTask], now: datetime) -> None:
         """Make locked tasks what they were before their deletion."""
-        ...
-
-    async def lock_due_project(self, cutoff: datetime, after: UUID) -> tuple[UUID, str] | None:
-        """The next project by id from `after` on, and its key, with tasks deleted before the cutoff; its row locked.
-
-        Those whose row somebody else has locked are left out.
-        """
-        ...
-
-    async def purge(self, project_id: UUID, cutoff: datetime, most: int) -> list[PurgedTask]:
-        """Remove tasks of a locked project deleted before the cutoff, each with all below it, by at most so many deletions."""
         ...

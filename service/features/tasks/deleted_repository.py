@@ -46,12 +46,12 @@ class PiccoloDeletedTasks(DeletedTasks):
         """See deleted_ports.DeletedTasks."""
         await self._database.fetch(deleted_statements.RESTORE, [task.state.id for task in tasks], now)
 
-    async def lock_due_project(self, cutoff: datetime, after: UUID) -> tuple[UUID, str] | None:
+    async def lock_due_project(self, cutoff: datetime, after: UUID) -> UUID | None:
         """See deleted_ports.DeletedTasks."""
         row = await self._database.fetch_row(deleted_statements.LOCK_DUE_PROJECT, after, cutoff)
-        return (row[0], row[1]) if row else None
+        return row[0] if row else None
 
     async def purge(self, project_id: UUID, cutoff: datetime, most: int) -> list[PurgedTask]:
         """See deleted_ports.DeletedTasks."""
         rows = await self._database.fetch(deleted_statements.PURGE, project_id, cutoff, most)
-        return [PurgedTask(id_, number, version) for id_, number, version in rows]
+        return [PurgedTask(*row) for row in rows]

@@ -46,7 +46,7 @@ _DUE = "deleted_at <= {} AND coalesce(deleted_with, id) = id"
 # Whoever writes in the project waits, or is not waited for: that is what other purges, restores and changes lock first.
 LOCK_DUE_PROJECT = Statement(
     lambda: QueryString(
-        f"SELECT id, key FROM projects WHERE id >= {{}} AND id IN (SELECT project_id FROM tasks WHERE {_DUE}) "
+        f"SELECT id FROM projects WHERE id >= {{}} AND id IN (SELECT project_id FROM tasks WHERE {_DUE}) "
         "ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
         Param(1),
         Param(2),
@@ -57,7 +57,8 @@ PURGE = Statement(
     lambda: QueryString(
         f"WITH RECURSIVE doomed AS ((SELECT id FROM tasks WHERE project_id = {{}} AND {_DUE} ORDER BY deleted_at, id LIMIT {{}}) "
         "UNION SELECT t.id FROM tasks t JOIN doomed d ON t.parent_id = d.id) "
-        "DELETE FROM tasks t USING doomed WHERE t.id = doomed.id RETURNING t.id, t.number, t.version",
+        "DELETE FROM tasks t USING doomed, projects p WHERE t.id = doomed.id AND p.id = t.project_id "
+        "RETURNING t.id, p.key || '-' || t.number, t.version",
         Param(1),
         Param(2),
         Param(3),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.features.comments import purging
+from service.kernel import purging
 from tests.support.http import Api, made, refused
 from tests.support.purges import comment_purges, everything, project_purges, task_purges, the_night
 from tests.support.scenes import a_project, a_task, a_user
