@@ -41,7 +41,7 @@ WORDS = {
     "two words": "zebra fence",
 }
 ORDERS = ("created_at", "updated_at", "priority", "due_date", "title", "number", "status")
-WALKED = ("-created_at", "due_date", "title")
+WALKED = ("-created_at", "updated_at", "-priority", "due_date", "-due_date", "title", "number")
 
 
 class Cost(Struct):
@@ -51,6 +51,7 @@ class Cost(Struct):
     rows: int
     buffers: int
     whole: list[str]
+    plans: list[str]
 
 
 def main() -> None:
@@ -60,12 +61,16 @@ def main() -> None:
     )
     parser.add_argument("--tasks", type=int, nargs=2, default=[20_000, 2_000_000], help="the sizes")
     parser.add_argument("--rounds", type=int, default=9, help="of every request; medians are shown")
+    parser.add_argument("--explain", help="print the plans of the requests whose name has this in it, at the larger size")
     asked = parser.parse_args()
     costs = []
     for tasks in asked.tasks:
         with environment(free_port()) as environ:
             costs.append(uvloop.run(_filled(environ, tasks, asked.rounds)))
     report(costs[0], costs[1], asked.tasks)
+    depth(costs[1])
+    if asked.explain is not None:
+        explain({name: cost for name, cost in costs[1].items() if asked.explain in name})
 
 
 async def _filled(environ: Mapping[str, str], tasks: int, rounds: int) -> dict[str, Cost]:
@@ -90,6 +95,7 @@ async def measured(environ: Mapping[str, str], street: Street, rounds: int) -> d
             token = await _member(app, connection, street)
             requests = dict(_requests(street, token))
             for sort in WALKED:
+                requests[f"first page {sort}"] = Request("GET", _uncounted(street, sort) + f"&limit={PAGE}", token)
                 requests[f"deep page {sort}"] = await _deep(app, street, token, sort)
             return await _costs(app, ports.database, connection, requests, rounds)
     finally:
@@ -119,6 +125,7 @@ def _requests(street: Street, token: str) -> Iterator[tuple[str, Request]]:
     for order in ORDERS:
         for sign in ("", "-"):
             yield f"page 1 {sign}{order}", Request("GET", f"{large}&sort={sign}{order}", token)
+            yield f"page 1 {sign}{order}, all projects", Request("GET", f"{API}/tasks?limit={PAGE}&sort={sign}{order}", token)
     for kind, word in WORDS.items():
         search = f"limit={PAGE}&search={word.replace(' ', '%20')}"
         yield f"search {kind}, all projects", Request("GET", f"{API}/tasks?{search}", token)
@@ -129,9 +136,14 @@ def _requests(street: Street, token: str) -> Iterator[tuple[str, Request]]:
     yield "POST", Request("POST", f"{API}/tasks", token, msgspec.json.encode(body))
 
 
+def _uncounted(street: Street, sort: str) -> str:
+    # A page behind a cursor counts nothing either, so that the two differ in depth alone.
+    return f"{API}/tasks?project_id={street.large}&sort={sort}&count=none"
+
+
 async def _deep(app: Litestar, street: Street, token: str, sort: str) -> Request:
     """The page that begins where page 10 000 does, or half-way where there are not so many."""
-    target = f"{API}/tasks?project_id={street.large}&sort={sort}&count=none"
+    target = _uncounted(street, sort)
     left, cursor = min(DEEP_PAGE * PAGE, street.in_large // 2), ""
     while left > 0:
         page = msgspec.json.decode(await call(app, Request("GET", f"{target}&limit=200{cursor}", token)))
@@ -152,7 +164,7 @@ async def _costs(
     costs = {}
     for name, request in requests.items():
         # The first one reads from disk what the others find in memory.
-        cost = costs[name] = Cost(median(taken[name][1:]), 0, 0, [])
+        cost = costs[name] = Cost(median(taken[name][1:]), 0, 0, [], [])
         if request.method == "GET":
             for sql, arguments in await _statements(app, database, request):
                 await _explain(connection, cost, sql, arguments)
@@ -179,14 +191,36 @@ async def _statements(app: Litestar, database: Database, request: Request) -> li
 async def _explain(connection: asyncpg.Connection[Any], cost: Cost, sql: str, arguments: tuple[Any, ...]) -> None:
     text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *arguments)
     plan = msgspec.json.decode(text)[0]["Plan"]
+    cost.plans.append("\n".join(_outline(plan)))
     cost.buffers += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     for node in _nodes(plan):
         loops = node["Actual Loops"]
-        if node.get("Relation Name") in {"tasks", "task_texts"} and loops:
-            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-            cost.rows += round((node["Actual Rows"] + removed) * loops)
-            if node["Node Type"] == "Seq Scan":
-                cost.whole.append(node["Relation Name"])
+        if loops and (node.get("Relation Name") or node.get("Index Name", "")).startswith("task"):
+            read = _read(node)
+            cost.rows += read if "Relation Name" in node else 0
+            whole = node["Node Type"] == "Seq Scan" or read > await _half(connection, node)
+            cost.whole += [node.get("Index Name") or node["Relation Name"]] if whole else []
+
+
+def _read(node: dict[str, Any]) -> int:
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    rows: int = round((node["Actual Rows"] + removed) * node["Actual Loops"])
+    return rows
+
+
+async def _half(connection: asyncpg.Connection[Any], node: dict[str, Any]) -> float:
+    """Half of the entries of what a node reads: the index if it names one, else the table."""
+    name = node.get("Index Name") or node["Relation Name"]
+    entries: float = await connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = $1::text::regclass", name)
+    return entries / 2
+
+
+def _outline(node: dict[str, Any], level: int = 0) -> Iterator[str]:
+    """A plan as `EXPLAIN` indents it: what each node is, of what, with how many rows and times."""
+    of = " ".join(f"{node[key]}" for key in ("Index Name", "Relation Name", "CTE Name") if key in node)
+    yield f"{'  ' * level}{node['Node Type']} {of} rows={_read(node)} loops={node['Actual Loops']}".replace("  rows", " rows")
+    for below in node.get("Plans", ()):
+        yield from _outline(below, level + 1)
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -205,6 +239,20 @@ def report(small: Mapping[str, Cost], large: Mapping[str, Cost], sizes: list[int
             f"{name:40}{less.milliseconds:10.2f}{more.milliseconds:10.2f}{more.milliseconds / less.milliseconds:7.2f}"
             f"{rows:>16}{buffers:>16}  {' '.join(more.whole)}"
         )
+
+
+def depth(costs: Mapping[str, Cost]) -> None:
+    """Print what page 10 000 costs in first pages, neither of them counted."""
+    print(f"\n{'':40}{'page 1':>10}{f'page {DEEP_PAGE}':>12}{'ratio':>7}")
+    for sort in WALKED:
+        first, deep = (costs[f"{place} page {sort}"].milliseconds for place in ("first", "deep"))
+        print(f"{sort:40}{first:10.2f}{deep:12.2f}{deep / first:7.2f}")
+
+
+def explain(costs: Mapping[str, Cost]) -> None:
+    """Print what the statements of requests did, in plans without their conditions."""
+    for name, cost in costs.items():
+        print(f"\n{name}: {cost.milliseconds:.2f} ms", *cost.plans, sep="\n")
 
 
 if __name__ == "__main__":
