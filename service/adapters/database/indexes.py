@@ -1,4 +1,4 @@
-"""Indexes built while the table is written to, by migrations that say `CONCURRENT`."""
+"""Indexes built and dropped while the table is written to, by migrations that say `CONCURRENT`."""
 
 from __future__ import annotations
 
@@ -19,4 +19,12 @@ async def build_concurrently(indexes: dict[str, str]) -> None:
         if await ENGINE.run_querystring(cut_off):
             await ENGINE.run_ddl(f"DROP INDEX CONCURRENTLY {name}")
         await ENGINE.run_ddl(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} {definition}")
+    await ENGINE.run_ddl("RESET lock_timeout")
+
+
+async def drop_concurrently(*names: str) -> None:
+    """Drop those of the indexes that are there; as patient as a build."""
+    await ENGINE.run_ddl("SET lock_timeout = 0")
+    for name in names:
+        await ENGINE.run_ddl(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
     await ENGINE.run_ddl("RESET lock_timeout")

@@ -8,20 +8,20 @@ depth of the page does not matter (a single OR over the same conditions is as sl
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from piccolo.columns import Column
 from piccolo.querystring import QueryString
 
-from service.adapters.database.statements import Param
+from service.adapters.database.conditions import sql_type
 from service.kernel.paging import InvalidCursor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from piccolo.columns import Column
+    from collections.abc import Callable, Iterator, Sequence
 
     from service.kernel.paging import Position
 
@@ -37,6 +37,13 @@ class Key(Struct, frozen=True):
     column: Column | QueryString
     type: Any
     nullable: bool = False
+
+    @property
+    def sql_type(self) -> str:
+        """What PostgreSQL is told that a value of it is; of numbers as wide a one as the column's."""
+        if self.type is int and isinstance(self.column, Column):
+            return str(self.column.column_type).replace("SERIAL", "INT")
+        return sql_type(self.type)
 
 
 def typed(values: Sequence[Any], keys: Sequence[Key]) -> list[Any]:
@@ -62,14 +69,14 @@ def order(sort: Sequence[str], keys: Sequence[Key], *, backwards: bool) -> str:
 
 
 def branches(
-    sort: Sequence[str], keys: Sequence[Key], known: Sequence[bool], bound: int, position: Position
+    sort: Sequence[str], keys: Sequence[Key], known: Sequence[bool], place: Callable[[int, Any], Any], position: Position
 ) -> Iterator[QueryString]:
     """The conditions of the ranges behind the position, the nearest first; `keys` ends with the id.
 
-    `known` says which values are not NULL; their parameters follow the `bound` ones before them.
+    `known` says which values are not NULL; `place` makes the places of those, from their number and type.
     """
-    numbers = iter(range(bound + 1, bound + len(known) + 1))
-    params = [Param(next(numbers)) if is_known else None for is_known in known]
+    numbers = count(1)
+    params = [place(next(numbers), key.sql_type) if is_known else None for key, is_known in zip(keys, known, strict=True)]
     falling = [*(_falls(key) for key in sort), _falls(sort[0])]
     for depth in reversed(range(len(keys))):
         equal = [_equal(key, param) for key, param in zip(keys[:depth], params[:depth], strict=True)]
@@ -79,11 +86,11 @@ def branches(
             yield QueryString(" AND ".join("{}" for _ in parts), *parts)
 
 
-def _equal(key: Key, param: Param | None) -> QueryString:
+def _equal(key: Key, param: Any) -> QueryString:
     return QueryString("{} IS NULL", key.column) if param is None else QueryString("{} = {}", key.column, param)
 
 
-def _later(key: Key, param: Param | None, *, down: bool, position: Position, last: bool) -> Iterator[QueryString]:
+def _later(key: Key, param: Any, *, down: bool, position: Position, last: bool) -> Iterator[QueryString]:
     if param is None:
         # NULLs are the end of the list, so only the way back leads anywhere.
         if position.backwards:

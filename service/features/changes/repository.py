@@ -48,7 +48,9 @@ LIST = ListStatements(_select, {"time": Key(_E.sequence, int)}, _E.id, counted=l
 
 
 def _of(subject_id: UUID) -> Condition:
-    return Condition("of", lambda p: QueryString("coalesce({}, {}) = {}", _E.about_id, _E.subject_id, p), subject_id)
+    return Condition(
+        "of", lambda p: QueryString("coalesce({}, {}) = {}", _E.about_id, _E.subject_id, p), subject_id, generic=True
+    )
 
 
 class PiccoloHistories(Histories):

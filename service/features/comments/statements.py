@@ -48,7 +48,7 @@ LIST = ListStatements(
 
 def conditions(task_id: UUID, *, include_deleted: bool) -> list[Condition]:
     """The filters of the list of a task's comments."""
-    found = [Condition("task", lambda p: _C.task == p, task_id)]
+    found = [Condition("task", lambda p: _C.task == p, task_id, generic=True)]
     if not include_deleted:
         found.append(Condition("alive", lambda _: _C.deleted_at.is_null(), None))
     return found

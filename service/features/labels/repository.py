@@ -87,7 +87,7 @@ class PiccoloLabels(Labels):
 
     async def page(self, project_id: UUID, window: Window) -> Slice[Label]:
         """See ports.Labels."""
-        within = Condition("project", lambda project: _L.project == project, project_id)
+        within = Condition("project", lambda project: _L.project == project, project_id, generic=True)
         return await LIST.page(self._database, [within], window, _label)
 
     async def project_of(self, reference: str) -> UUID:

@@ -91,7 +91,7 @@ class PiccoloMembers(Members):
     async def page(self, actor: Actor, reference: str, window: Window) -> Slice[ProjectMember]:
         """See ports.Members."""
         project = await self._projects.find(actor, reference)
-        conditions = [Condition("project", lambda id_: _M.project == id_, project.id)]
+        conditions = [Condition("project", lambda id_: _M.project == id_, project.id, generic=True)]
         return await LIST.page(self._database, conditions, window, _member)
 
     async def lock_people(self, user_ids: Collection[UUID]) -> dict[UUID, Person]:

@@ -61,7 +61,8 @@ def _owners(*columns: Any) -> Select[Any]:
 # The caller is always $1, so that `my_role` and visibility share it.
 def _caller(actor: Actor, *, must_belong: bool) -> Condition:
     if must_belong:
-        return Condition("member", lambda user: QueryString("{} IS NOT NULL", _my_role(user)), actor.id)
+        mine = "{} IN (SELECT mine.project_id FROM memberships mine WHERE mine.user_id = {})"
+        return Condition("member", lambda user: QueryString(mine, MembershipRow.project, user), actor.id, generic=True)
     return Condition("anyone", lambda user: QueryString("{}::uuid IS NOT NULL", user), actor.id)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from piccolo.columns.combination import And
 from piccolo.querystring import QueryString
 
-from service.adapters.database.lists import Condition, Key, ListStatements
+from service.adapters.database.lists import Condition, Key, ListStatements, Within
 from service.adapters.database.statements import Param, Statement
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.tasks.tables import TaskRow
@@ -49,10 +49,17 @@ def _select() -> Select[Any]:
     return _all().where(_T.deleted_at.is_null())
 
 
-def _belongs(user: Param) -> QueryString:
-    """Visibility, the one place where it is written: the task's project has the caller as a member."""
-    mine = MembershipRow.select(MembershipRow.project).where(MembershipRow.user == user).querystrings[0]
-    return QueryString("{} IN ({})", _T.project, mine)
+def _mine(user: Any) -> QueryString:
+    """Visibility, the one place where it is written: the projects that have the caller as a member."""
+    return MembershipRow.select(MembershipRow.project).where(MembershipRow.user == user).querystrings[0]
+
+
+def _belongs(user: Any) -> QueryString:
+    return QueryString("{} IN ({})", _T.project, _mine(user))
+
+
+def _every_project() -> QueryString:
+    return ProjectRow.select(ProjectRow.id).where(ProjectRow.deleted_at.is_null()).querystrings[0]
 
 
 def _visible() -> QueryString:
@@ -85,35 +92,52 @@ ALIVE = Condition("alive", lambda _: _T.deleted_at.is_null(), None)
 
 def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
     """The filters of a list, visibility first; a search has looked at projects before."""
-    searched = wanted.search is not None
     found = [] if wanted.deleted else [ALIVE]
-    if not actor.is_admin and not searched:
-        found.append(Condition("visible", _belongs, actor.id))
+    if wanted.search is None:
+        found += _reached(actor, wanted)
     if not actor.is_admin and wanted.deleted:
         found.append(_restorable(actor))
-    if actor.project_ids is not None and not searched:
-        # Of tokens that are narrowed only: sessions have a statement without it.
-        found.append(Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _T.project, ids), [*actor.project_ids]))
     found += [
         Condition(name, build, value)
         for name, build, value in (
-            ("project", lambda p: _T.project == p, None if searched else wanted.project_id),
             ("priority", lambda p: _T.priority == p, wanted.priority),
             ("priority_gte", lambda p: _T.priority >= p, wanted.priority_gte),
             ("due_before", lambda p: _T.due_date < p, wanted.due_before),
             ("due_after", lambda p: _T.due_date > p, wanted.due_after),
-            ("parent", lambda p: _T.parent == p, wanted.parent_id),
         )
         if value is not None
     ]
+    if wanted.parent_id is not None:
+        found.append(Condition("parent", lambda p: _T.parent == p, wanted.parent_id, generic=True))
     if isinstance(wanted.assignee, UUID):
-        found.append(Condition("assignee", lambda p: _T.assignee == p, wanted.assignee))
+        # In a project it depends on how much is whose what is read: all of one's tasks, or all of the project's.
+        generic = wanted.project_id is None
+        found.append(Condition("assignee", lambda p: _T.assignee == p, wanted.assignee, generic=generic))
     elif wanted.assignee is not None:
         found.append(Condition("unassigned", lambda _: _T.assignee.is_null(), None))
     if wanted.label is not None:
         found.append(_labelled(wanted.label))
     if wanted.status is not None:
         found.append(_status(wanted.status, now))
+    return found
+
+
+def _reached(actor: Actor, wanted: TaskFilter) -> list[Condition]:
+    """Visibility, as narrow as project and token have it."""
+    found: list[Condition] = []
+    if wanted.project_id is not None or isinstance(wanted.assignee, UUID) or wanted.parent_id or wanted.label:
+        # All of this has its own index, and what that finds is little enough to look at each.
+        if not actor.is_admin:
+            found.append(Condition("visible", _belongs, actor.id, generic=True))
+    elif actor.is_admin:
+        found.append(Within("in any project", _T.project, _every_project))
+    else:
+        found.append(Within("in own projects", _T.project, _mine, actor.id))
+    if actor.project_ids is not None:
+        # Of tokens that are narrowed only: sessions have a statement without it.
+        found.append(Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _T.project, ids), [*actor.project_ids]))
+    if wanted.project_id is not None:
+        found.append(Condition("project", lambda p: _T.project == p, wanted.project_id, generic=True))
     return found
 
 

@@ -12,7 +12,7 @@ from piccolo.table import Table
 
 from service.adapters.database import lists
 from service.adapters.database.engine import ENGINE
-from service.adapters.database.lists import Condition, Key, ListStatements, like
+from service.adapters.database.lists import Condition, Key, ListStatements, Within, like
 from service.kernel.paging import InvalidCursor, Position, Window
 
 if TYPE_CHECKING:
@@ -175,24 +175,66 @@ WALKED = [
 ]
 
 
+ANY = Condition("any", lambda _: QueryString("TRUE"), None)
+WEIGHED = Condition("weighed", lambda than: Pebble.weight >= than, 10)
+# As if each weight were a project.
+WITHIN_WEIGHTS = Within(
+    "weights", Pebble.weight, lambda than: QueryString("SELECT DISTINCT weight FROM pebbles WHERE weight >= {}", than), 10
+)
+WITHIN_ONE = Within("weights like", Pebble.weight, lambda: QueryString("SELECT weight FROM pebbles WHERE name = 'b'"))
+OF_TEN = Condition("as heavy", lambda weight: Pebble.weight == weight, 10, generic=True)
+OF_TEN_PLANNED = Condition("as heavy, planned", lambda weight: Pebble.weight == weight, 10)
+
+
 @pytest.mark.parametrize("sort", WALKED)
 @pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("asked", "same"), [(ANY, ANY), (WITHIN_WEIGHTS, WEIGHED), (WITHIN_ONE, OF_TEN)], ids=["all", "within", "of one"]
+)
 async def test_positions_walk_the_whole_list_in_its_order_there_and_back(
-    database: Database, pebbles: object, sort: str, limit: int
+    database: Database, pebbles: object, sort: str, limit: int, asked: Condition, same: Condition
 ) -> None:
-    everything = await ids(database, window(sort))
-    asked = window(sort, limit=limit)
-    found = await page(database, asked)
+    everything = await ids(database, window(sort), same)
+    first = window(sort, limit=limit)
+    found = await page(database, first, asked)
+    assert found.total == len(everything)
     there = [*found.items]
     while found.next is not None:
-        found = await page(database, replace(asked, position=found.next))
+        found = await page(database, replace(first, position=found.next), asked)
         there += found.items
     assert there == everything
     back = [*found.items]
     while found.prev is not None:
-        found = await page(database, replace(asked, position=found.prev))
+        found = await page(database, replace(first, position=found.prev), asked)
         back = found.items + back
     assert back == everything
+    skipped = [item for skip in range(5) for item in await ids(database, window(sort, limit=1, skip=skip), asked)]
+    assert skipped == everything
+
+
+async def test_rows_within_parents_pass_all_other_conditions(database: Database, pebbles: object) -> None:
+    named = Condition("named", lambda name: Pebble.name > name, "Z")
+    assert await ids(database, window("-name"), WITHIN_WEIGHTS, named) == [1]
+    assert await ids(database, window("-name"), named, WITHIN_WEIGHTS) == [1]
+    assert (await page(database, window("name", limit=1, count="exact"), heavier(15), WITHIN_WEIGHTS)).total == 2
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(OF_TEN, True), (WITHIN_WEIGHTS, True), (OF_TEN_PLANNED, False)])
+async def test_one_plan_for_all_arguments_is_kept_where_it_is_as_good(
+    database: Database, pebbles: asyncpg.Connection[Any], asked: Condition, *, kept: bool
+) -> None:
+    # A plan for a rare weight is cheaper than one for any.
+    await pebbles.execute("INSERT INTO pebbles SELECT gen_random_uuid(), 'more', 10 FROM generate_series(1, 20000)")
+    await pebbles.execute("INSERT INTO pebbles VALUES (gen_random_uuid(), 'more', 11)")
+    await pebbles.execute("CREATE INDEX ON pebbles (weight); ANALYZE pebbles")
+    seen: list[str] = []
+    database.observer = seen.append
+    await page(database, window("name", count="none"), asked)
+    statement = await pebbles.prepare(seen[-1])
+    for _ in range(10):
+        await statement.fetch(11, 51)
+    plans = await pebbles.fetchval("SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1", seen[-1])
+    assert (plans > 0) is kept
 
 
 async def test_rows_that_come_and_go_move_no_others(database: Database, pebbles: asyncpg.Connection[Any]) -> None:

@@ -159,6 +159,6 @@ async def test_the_index_of_histories_finds_the_events(ann: Api, connection: asy
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE page AS {sql}")
-        plan = await connection.fetch(f"EXPLAIN EXECUTE page ('{MISSING}', 51, 0)")
+        plan = await connection.fetch(f"EXPLAIN EXECUTE page ('{MISSING}', 51)")
         await connection.execute("DEALLOCATE page")
     assert "events_history" in "\n".join(row[0] for row in plan)

@@ -74,10 +74,10 @@ async def test_tasks_that_never_had_them_are_not_looked_up_for_labels_and_blocke
             f"BEGIN; CREATE OR REPLACE FUNCTION {function} (task uuid) RETURNS {answer} LANGUAGE plpgsql "
             "AS 'BEGIN RAISE ''looked up''; END'"
         )
-        assert len(await connection.fetch(text, ann.user["id"], 101, 0)) == 1
+        assert len(await connection.fetch(text, ann.user["id"], 101)) == 1
         await connection.execute("UPDATE tasks SET was_labelled = true, was_blocked = true")
         with pytest.raises(asyncpg.RaiseError, match="looked up"):
-            await connection.fetch(text, ann.user["id"], 101, 0)
+            await connection.fetch(text, ann.user["id"], 101)
         await connection.execute("ROLLBACK")
 
 
