@@ -12,7 +12,7 @@ DESCRIPTION = "Indexes for every order of a project's tasks"
 CONCURRENT = True
 
 # Each order is one index that is read both ways; only NULLS LAST is another order than the first one read backwards. The order
-# by number has the constraint's. One's own tasks in other orders are sorted: nobody has that many.
+# by number has the constraint's.
 INDEXES = {
     "tasks_project_updated": "ON tasks (project_id, updated_at DESC, id DESC) WHERE deleted_at IS NULL",
     "tasks_project_priority": "ON tasks (project_id, priority DESC, id DESC) WHERE deleted_at IS NULL",
