@@ -8,7 +8,6 @@ from msgspec import structs
 
 from service.features.projects.domain import ProjectRole, ProjectState
 from service.features.tasks.domain import (
-    MAX_DEPTH,
     PersonRef,
     Placed,
     ProjectRef,
@@ -20,6 +19,7 @@ from service.features.tasks.domain import (
     created,
 )
 from service.features.tasks.ports import Insider, TaskFilter, Tasks
+from service.features.tasks.tree_domain import MAX_DEPTH
 from service.kernel.paging import Slice, Window
 from tests.support.factories import SOME_DAY
 from tests.support.fake_labels import FakeTaskLabels

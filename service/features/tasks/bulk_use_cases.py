@@ -9,7 +9,8 @@ from msgspec import Struct, structs
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectRole, acting_role
 from service.features.tasks.bulk_domain import Numbered
-from service.features.tasks.domain import MAX_DEPTH, PersonRef, Placed, created, labels_for
+from service.features.tasks.domain import PersonRef, Placed, created, labels_for
+from service.features.tasks.tree_domain import MAX_DEPTH
 from service.features.tasks.use_cases import creation
 from service.kernel.errors import FieldError, Invalid
 

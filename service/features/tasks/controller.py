@@ -12,12 +12,13 @@ from msgspec import Meta
 
 from service.features.labels.domain import name_key
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
-from service.features.tasks.domain import ParentCycle, ParentDeleted, ParentTooDeep, Status, TaskNotFound
+from service.features.tasks.domain import Status, TaskNotFound
 from service.features.tasks.filter_domain import task_filter
 from service.features.tasks.filter_schemas import Filter
 from service.features.tasks.ports import TaskFilter, Tasks
 from service.features.tasks.restoring import TaskRestores
 from service.features.tasks.schemas import TaskCreate, TaskPatch, TaskResponse
+from service.features.tasks.tree_domain import ParentCycle, ParentDeleted, ParentTooDeep
 from service.features.tasks.use_cases import TaskWrites
 from service.http.decoding import given
 from service.http.paging import Page, PageQuery, respond

@@ -13,7 +13,6 @@ from service.adapters.database import Database
 from service.features.projects.domain import ProjectRole, ProjectState
 from service.features.tasks import filter_statements, search_statements, statements
 from service.features.tasks.domain import (
-    MAX_DEPTH,
     LabelRef,
     PersonRef,
     ProjectRef,
@@ -29,6 +28,7 @@ from service.features.tasks.domain import (
 from service.features.tasks.filter_domain import Moment, needs_zone
 from service.features.tasks.labelling_repository import PiccoloTaskLabels
 from service.features.tasks.ports import Insider, TaskFilter, Tasks
+from service.features.tasks.tree_domain import MAX_DEPTH
 from service.kernel.paging import Slice, Window
 from service.kernel.retention import DELETED_KEPT, purge_at
 from service.kernel.text import parse_id

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.features.projects.domain import ProjectNotFound, ProjectRole, acting_role, require_role
-from service.features.tasks.domain import TaskNotFound, levels, refuse_unfitting
+from service.features.tasks.domain import TaskNotFound
 from service.features.tasks.events import TaskRestored
+from service.features.tasks.tree_domain import levels, refuse_unfitting
 from service.kernel.events import Change
 from service.kernel.preconditions import ANY, hold
 

@@ -15,10 +15,10 @@ from service.features.tasks.domain import (
     changed,
     created,
     labels_for,
-    refuse_misplaced,
     status_from,
 )
 from service.features.tasks.events import TaskCompleted, TaskCreated, TaskDeleted, TaskUpdated
+from service.features.tasks.tree_domain import refuse_misplaced
 from service.kernel.errors import invalid
 from service.kernel.events import Change
 from service.kernel.preconditions import ANY, hold

@@ -13,9 +13,10 @@ from service.adapters.ids import UuidIds
 from service.adapters.outbox import PostgresOutbox
 from service.features.projects.repository import PiccoloProjects
 from service.features.tasks.deleted_repository import PiccoloDeletedTasks
-from service.features.tasks.domain import ParentDeleted, TaskNotFound
+from service.features.tasks.domain import TaskNotFound
 from service.features.tasks.repository import PiccoloTasks
 from service.features.tasks.restoring import TaskRestores
+from service.features.tasks.tree_domain import ParentDeleted
 from service.features.tasks.use_cases import TaskWrites
 from tests.support.stored import a_stored_project, a_stored_task, a_stored_user
 

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
-from service.features.tasks.domain import ParentCycle, Status, TaskNotFound, TaskState
+from service.features.tasks.domain import Status, TaskNotFound, TaskState
+from service.features.tasks.tree_domain import ParentCycle
 from service.kernel.actor import Actor
 from service.kernel.errors import Invalid
 from service.kernel.events import Change
