@@ -13,7 +13,7 @@ import pytest
 from service.adapters.database import Database, DatabaseUnavailable
 from service.adapters.outbox import relay as module
 from service.adapters.outbox.relay import ATTEMPTS, BACKOFF, LEASE_SECONDS
-from service.adapters.outbox.statements import DONE, NEXT_DUE
+from service.adapters.outbox.statements import CLAIM, DONE, NEXT_DUE
 from service.kernel.errors import Unavailable
 from service.kernel.events import Change, PublishedEvent
 from tests.support.log_lines import logged
@@ -94,22 +94,33 @@ async def test_a_row_that_another_one_is_claiming_is_passed_over(
     assert keeper.numbers == [2]
 
 
-async def test_at_most_so_many_subscribers_work_at_once(
-    street: Street, monkeypatch: pytest.MonkeyPatch, connection: asyncpg.Connection[Any]
-) -> None:
+async def test_at_most_so_many_subscribers_work_at_once(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CONCURRENCY", 3)
-    working = most = 0
+    claims = working = most = 0
+    full, free = asyncio.Event(), asyncio.Event()
+
+    def count(sql: str) -> None:
+        nonlocal claims
+        claims += sql == CLAIM.sql
 
     async def keeper(_event: PublishedEvent) -> None:
         nonlocal working, most
         working += 1
         most = max(most, working)
-        # Long enough for the relay to claim another one, if it did.
-        await street.database.fetch(NEXT_DUE, [])
+        if working == 3:
+            full.set()
+        await free.wait()
         working -= 1
 
     await street.light(*range(20))
-    assert await street.relay(keeper).run_due() == 20
+    street.database.observer = count
+    delivered = asyncio.create_task(street.relay(keeper).run_due())
+    await full.wait()
+    # The relay would have gone on to a fourth by the time of an answer.
+    await street.database.fetch(NEXT_DUE, [])
+    assert claims == 3
+    free.set()
+    assert await delivered == 20
     assert most == 3
 
 
