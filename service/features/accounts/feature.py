@@ -49,7 +49,7 @@ def provide(ports: Ports, _provided: Provided) -> Mapping[str, object]:
     checks = PasswordChecks(kit.users, passwords, throttle)
     reauthentication = Reauthentication(kit.users, checks, throttle)
     verification = EmailVerification(kit, tokens, links, desk, new_secret)
-    writes = UserWrites(kit, passwords, rules, registration_is_open=settings.registration == "open")
+    writes = UserWrites(kit, passwords, rules, ports.vault, registration_is_open=settings.registration == "open")
     concealed = ConcealedRegistrations(kit, desk, passwords, rules)
     return {
         "users": kit.users,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from service.features.accounts.addresses import canonical_email
+from service.features.accounts.addresses import address_digest, canonical_email
 from service.features.accounts.domain import (
     EmailTaken,
     NotYourProfile,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from service.features.accounts.throttling import LoginThrottle
     from service.kernel.actor import Actor
     from service.kernel.events import Event
-    from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
+    from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork, Vault
     from service.kernel.preconditions import Precondition
 
 # The purpose of a link that sets a password.
@@ -57,10 +57,11 @@ class Kit(Struct, frozen=True):
 class UserWrites(Registrar):
     """Registering, and changing a profile."""
 
-    def __init__(self, kit: Kit, passwords: Passwords, rules: PasswordRules, *, registration_is_open: bool) -> None:
+    def __init__(self, kit: Kit, passwords: Passwords, rules: PasswordRules, vault: Vault, *, registration_is_open: bool) -> None:
         self._kit = kit
         self._passwords = passwords
         self._rules = rules
+        self._vault = vault
         self._is_open = registration_is_open
 
     async def register(self, actor: Actor, email: str, password: str, full_name: str | None) -> User:
@@ -72,12 +73,13 @@ class UserWrites(Registrar):
             EmailTaken: the address has an account.
             Unavailable: too many passwords wait to be hashed.
         """
+        kit = self._kit
+        stored, canonical = canonical_email(email)
         if not self._is_open:
+            await kit.unit_of_work.run(lambda: self._turned_away(actor, canonical))
             message = "Registration is closed on this instance; ask an admin for an account."
             raise RegistrationClosed(message)
-        stored, canonical = canonical_email(email)
         hashed = await self._passwords.hash(self._rules.accept(password, stored, full_name))
-        kit = self._kit
 
         async def work() -> User:
             user = newcomer(kit.ids.new(), stored, full_name, Role.USER, kit.clock.now())
@@ -91,6 +93,13 @@ class UserWrites(Registrar):
             # In a unit of its own, since the refusal undid the first. Whoever tries addresses here learns who has an account.
             await kit.unit_of_work.run(lambda: self._refused(actor, canonical))
             raise
+
+    async def _turned_away(self, actor: Actor, canonical: str) -> None:
+        # By the digest, whether or not somebody has the address: who may register does not depend on it.
+        digest = address_digest(self._vault, canonical)
+        reason = RegistrationClosed.code
+        entry = AuditEntry(action="registration.refused", target_type="user", target_digest=digest, reason=reason)
+        await self._kit.outbox.record(actor, entry)
 
     async def _refused(self, actor: Actor, canonical: str) -> None:
         owner = await self._kit.users.credentials(canonical)

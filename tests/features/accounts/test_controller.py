@@ -106,8 +106,11 @@ async def test_a_closed_instance_refuses_to_register(settings: Settings, connect
     closed = replace(settings, registration="closed")
     app = create_app(closed, compose(closed))
     async with AsyncTestClient(app, base_url="http://127.0.0.1:8000") as client:
-        refused(await Api(client, app).post("/auth/register", registration()), 403, "registration_closed")
+        response = await Api(client, app).post("/auth/register", registration())
+        request_id = refused(response, 403, "registration_closed")["request_id"]
     assert await connection.fetchval("SELECT count(*) FROM users") == 0
+    rows = await connection.fetch("SELECT action, outcome, reason FROM audit_events WHERE request_id = $1", request_id)
+    assert [tuple(row) for row in rows] == [("registration.refused", "failure", "registration_closed")]
 
 
 async def test_a_profile_changes_by_merge_patch(api: Api, clock: FakeClock) -> None:

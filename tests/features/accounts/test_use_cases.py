@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from service.features.accounts.addresses import UnusableEmail
+from service.features.accounts.addresses import UnusableEmail, address_digest
 from service.features.accounts.domain import (
     EmailTaken,
     InvalidToken,
@@ -22,10 +22,11 @@ from service.features.accounts.one_time_links import OneTimeLinks
 from service.features.accounts.password_rules import PasswordRules
 from service.features.accounts.use_cases import PASSWORD, Administrators, Kit, PasswordLinks, UserWrites
 from service.kernel.actor import Actor, Trace
+from service.kernel.audit import AuditEntry
 from service.kernel.errors import Invalid
 from service.kernel.events import Change
 from tests.support.accounts import FakeOneTimeTokens, FakePasswords, FakeUsers, a_stored_user
-from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, an_actor
+from tests.support.fakes import FakeClock, FakeIds, FakeOutbox, FakeUnitOfWork, FakeVault, an_actor
 from tests.support.throttles import FakeThrottling
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +50,7 @@ class Scene:
         self.tokens = FakeOneTimeTokens(self.users)
         self.kit = Kit(self.unit_of_work, self.users, self.outbox, self.clock, FakeIds())
         self.throttling = FakeThrottling(self.unit_of_work, self.users, self.outbox, self.clock)
-        self.writes = UserWrites(self.kit, self.passwords, self.rules, registration_is_open=True)
+        self.writes = UserWrites(self.kit, self.passwords, self.rules, FakeVault(), registration_is_open=True)
         one_time = OneTimeLinks(self.unit_of_work, self.users, self.tokens, self.outbox, self.clock)
         throttle = self.throttling.throttle
         self.links = PasswordLinks(self.kit, self.tokens, one_time, self.passwords, self.rules, throttle)
@@ -112,10 +113,17 @@ async def test_the_refusal_of_an_address_that_is_free_again_names_nobody(scene: 
     assert [entry.target_id for entry in scene.outbox.entries] == [None]
 
 
-async def test_a_closed_instance_registers_nobody(scene: Scene) -> None:
-    writes = UserWrites(scene.kit, scene.passwords, scene.rules, registration_is_open=False)
+async def test_a_closed_instance_registers_nobody_and_keeps_that_somebody_tried(scene: Scene) -> None:
+    vault = FakeVault()
+    writes = UserWrites(scene.kit, scene.passwords, scene.rules, vault, registration_is_open=False)
     with pytest.raises(RegistrationClosed):
-        await writes.register(STRANGER, "ann@example.com", GOOD, None)
+        await writes.register(STRANGER, "ANN@example.com", GOOD, None)
+    assert scene.users.users == {}
+    digest = address_digest(vault, "ann@example.com")
+    assert scene.outbox.entries == [
+        AuditEntry(action="registration.refused", target_type="user", target_digest=digest, reason="registration_closed")
+    ]
+    assert (scene.unit_of_work.committed, scene.unit_of_work.rolled_back) == (1, 0)
 
 
 @pytest.mark.parametrize(("email", "password"), [("ann", GOOD), ("ann@example.com", "password"), ("ann@example.com", "x")])
