@@ -23,7 +23,7 @@ __all__ = ["Database", "DatabaseUnavailable", "Param", "Statement"]
 
 T = TypeVar("T")
 
-# A unit is tried this often in all when PostgreSQL says that it lost a race (40001, 40P01).
+# A unit is tried this often in all for what is in RETRIED.
 ATTEMPTS = 3
 # With the wait for a place in the pool, a request is refused within 3 s where no server answers.
 CONNECT_SECONDS = 1.5

@@ -6,10 +6,20 @@ import asyncpg
 
 from service.kernel.errors import Conflict, Refusal, Unavailable, invalid
 
-# Worth another try of the whole unit: serialization failure and deadlock (PostgreSQL documentation §13.5).
-RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+# Worth another try of the whole unit: serialization failure and deadlock (PostgreSQL documentation §13.5), and a statement
+# that was prepared before a migration gave its columns other types, which asyncpg prepares anew.
+RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
-_SHUTDOWN = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError)
+# The server has ended the session.
+_SHUTDOWN = (
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.DatabaseDroppedError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+)
 
 # The server is away, going, or out of room: nothing is wrong with the request.
 _AWAY = (
@@ -17,12 +27,12 @@ _AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     *_SHUTDOWN,
-    asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
-    asyncpg.DiskFullError,
-    asyncpg.OutOfMemoryError,
+    # Classes 53 and 58: connections, memory, disk.
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InternalServerError,

@@ -27,9 +27,12 @@ ANSWERED = {
     "53100": 503,  # disk_full
     "53200": 503,  # out_of_memory
     "53300": 503,  # too_many_connections
+    "53400": 503,  # configuration_limit_exceeded
     "55P03": 503,  # lock_not_available
     "57014": 503,  # query_canceled
     "28P01": 503,  # invalid_password
+    "58030": 503,  # io_error
+    "58P01": 503,  # undefined_file
     "3D000": 503,  # invalid_catalog_name
     "42P01": 503,  # undefined_table: a migration is missing
     "XX000": 503,  # internal_error
@@ -42,7 +45,7 @@ ANSWERED = {
     "22P02": 422,  # invalid_text_representation
 }
 # The session is gone with whatever it was about to say.
-GONE = ["57P01", "57P02", "57P03", "08003", "08006"]
+GONE = ["57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "08003", "08006"]
 
 
 def error(sqlstate: str, **fields: str) -> asyncpg.PostgresError:

@@ -141,6 +141,23 @@ async def test_a_unit_that_always_loses_is_refused_after_three_tries(database: D
     assert caught.value.members["outcome"] == "not_applied"
 
 
+async def test_a_statement_from_before_a_migration_costs_no_request(settings: Settings, scratch: asyncpg.Connection[Any]) -> None:
+    values = Statement(lambda: QueryString("SELECT value FROM scratch"))
+    await scratch.execute("INSERT INTO scratch VALUES (1)")
+    one = Database(structs.replace(settings.database, pool_size=1))
+    await one.open()
+
+    async def work() -> list[asyncpg.Record]:
+        return await one.fetch(values)
+
+    await one.run(work)
+    # PostgreSQL: "cached plan must not change result type".
+    await scratch.execute("ALTER TABLE scratch ALTER value TYPE bigint")
+    assert [row["value"] for row in await one.run(work)] == [1]
+    assert [row["value"] for row in await one.fetch(values)] == [1]
+    await one.close()
+
+
 async def test_a_full_pool_refuses_instead_of_waiting_forever(settings: Settings, connection: asyncpg.Connection[Any]) -> None:
     small = Database(structs.replace(settings.database, pool_size=1, acquire_timeout=timedelta(milliseconds=50)))
     await small.open()
