@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import asyncpg
+
+
+W = TypeVar("W", bound="Way")
 
 
 class Way:
@@ -49,11 +52,15 @@ class Way:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def passed(self, data: bytes) -> bytes:
+        """What goes on of what has come, whichever way it goes."""
+        return data
+
     async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
                 await self._open.wait()
-                sink.write(data)
+                sink.write(self.passed(data))
                 await sink.drain()
         sink.close()
 
@@ -65,9 +72,9 @@ class Way:
 
 
 @asynccontextmanager
-async def a_way_to(connection: asyncpg.Connection[Any]) -> AsyncIterator[Way]:
-    """A way to the server that the connection leads to."""
-    way = Way(connection._addr)  # type: ignore[attr-defined]  # noqa: SLF001  (asyncpg tells it nowhere else)
+async def a_way_to(connection: asyncpg.Connection[Any], kind: type[W]) -> AsyncIterator[W]:
+    """A way of this kind to the server that the connection leads to."""
+    way = kind(connection._addr)  # type: ignore[attr-defined]  # noqa: SLF001  (asyncpg tells it nowhere else)
     server = await asyncio.start_server(way.accept, "127.0.0.1", 0)
     way.port = server.sockets[0].getsockname()[1]
     try:

@@ -41,6 +41,11 @@ class Database:
         self._settings = settings
         self._pool: Pool | None = None
         self._current: ContextVar[Connection | None] = ContextVar("unit_of_work", default=None)
+        # See `_connect`.
+        self._pooled = settings.statement_cache_size == 0
+        self._begin = "BEGIN"
+        if self._pooled:
+            self._begin = "; ".join(["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in self._limits().items())])
         # Called with the SQL of every statement; tests count with it.
         self.observer: Callable[[str], None] | None = None
 
@@ -67,21 +72,27 @@ class Database:
 
     async def _connect(self) -> Connection:
         settings = self._settings
-        seconds = settings.statement_timeout.total_seconds()
+        asked = {"application_name": "worklane", "timezone": "UTC"}
+        if not self._pooled:
+            # pgbouncer refuses a start with any of these (1.18: "unsupported startup parameter"), and hands the server's
+            # connection on after each transaction: behind it every statement is in one, which begins by setting them.
+            asked |= self._limits()
         return await asyncpg.connect(
             settings.url,
             statement_cache_size=settings.statement_cache_size,
             timeout=CONNECT_SECONDS,
-            command_timeout=seconds + FROZEN_SECONDS,
-            server_settings={
-                "application_name": "worklane",
-                "timezone": "UTC",
-                # Its compiler starts by what the planner fears, which for a search is far from what happens: some 100 ms each.
-                "jit": "off",
-                "statement_timeout": f"{int(seconds * 1000)}",
-                "lock_timeout": f"{int(settings.lock_timeout.total_seconds() * 1000)}",
-            },
+            command_timeout=settings.statement_timeout.total_seconds() + FROZEN_SECONDS,
+            server_settings=asked,
         )
+
+    def _limits(self) -> dict[str, str]:
+        settings = self._settings
+        return {
+            # Its compiler starts by what the planner fears, which for a search is far from what happens: some 100 ms each.
+            "jit": "off",
+            "statement_timeout": f"{int(settings.statement_timeout.total_seconds() * 1000)}",
+            "lock_timeout": f"{int(settings.lock_timeout.total_seconds() * 1000)}",
+        }
 
     async def fetch(self, statement: Statement, *arguments: Any) -> list[asyncpg.Record]:
         """The rows, inside the open unit of work or outside of any.
@@ -89,9 +100,11 @@ class Database:
         Raises:
             DatabaseUnavailable: outside of a unit of work; inside, the unit translates what the driver raised.
         """
+        connection = self._current.get()
+        if connection is None and self._pooled:
+            return await self.run(lambda: self.fetch(statement, *arguments))
         if self.observer is not None:
             self.observer(statement.sql)
-        connection = self._current.get()
         if connection is not None:
             return await self._fetch(connection, statement.sql, arguments)
         try:
@@ -184,7 +197,7 @@ class Database:
     async def _begun(self) -> AsyncIterator[Connection]:
         connection = await self.pool.acquire()
         try:
-            await self._execute(connection, "BEGIN")
+            await self._execute(connection, self._begin)
             token = self._current.set(connection)
             try:
                 yield connection

@@ -48,7 +48,9 @@ async def examine_database(settings: DatabaseSettings, workers: int, proxies: Se
     What it has kept of headers that were ignored is held against the networks of the trusted `proxies`.
     """
     try:
-        connection = await asyncpg.connect(settings.url, timeout=_SECONDS, command_timeout=_SECONDS)
+        connection = await asyncpg.connect(
+            settings.url, statement_cache_size=settings.statement_cache_size, timeout=_SECONDS, command_timeout=_SECONDS
+        )
     except Exception as error:
         if not (is_failure(error) or isinstance(error, asyncpg.PostgresError)):
             raise

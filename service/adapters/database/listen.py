@@ -30,6 +30,8 @@ _CONNECT_SECONDS = 5.0
 # A connection that a firewall forgot says nothing for ever, so it is asked now and then.
 _PING_SECONDS = 30.0
 _ANSWER_SECONDS = 5.0
+# Where nothing can be heard, everybody looks so often.
+_DEAF_SECONDS = 2.0
 
 
 class NotificationHub:
@@ -45,6 +47,11 @@ class NotificationHub:
 
     async def run(self) -> None:
         """Listen until cancelled."""
+        while self._settings.statement_cache_size == 0:
+            # pgbouncer in transaction mode passes no notification on, and drops a server's connection that gets one.
+            for look in self._listeners.values():
+                look()
+            await asyncio.sleep(_DEAF_SECONDS)
         pause = _FIRST_PAUSE
         while True:
             try:

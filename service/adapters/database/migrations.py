@@ -29,6 +29,7 @@ FOLDER = Path(__file__).parents[3] / "piccolo_migrations"
 # Any fixed number: the key of the advisory lock that one migrating process holds.
 _LOCK = 7_305_991_205
 _PATIENCE = 300.0
+_ASKED = {"timezone": "UTC"}
 
 _MARKS = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -61,22 +62,48 @@ async def migrate(settings: DatabaseSettings) -> list[str]:
     Data that came here from another cluster by a dump also gets a new epoch, see adapters/outbox.
 
     Raises:
-        DatabaseUnavailable: PostgreSQL can't be reached, or another process has been migrating for five minutes.
+        DatabaseUnavailable: PostgreSQL can't be reached, or another process has been migrating for five minutes, or migrations
+            are missing and pgbouncer is in between.
     """
+    kept = settings.statement_cache_size
     try:
-        connection = await asyncpg.connect(settings.url, timeout=5, server_settings={"timezone": "UTC", "lock_timeout": "5000"})
+        connection = await asyncpg.connect(settings.url, statement_cache_size=kept, timeout=5, server_settings=_ASKED)
     except Exception as error:
         if is_failure(error):
             reason = f"The database can't be reached: {str(error) or type(error).__name__}"
             raise DatabaseUnavailable(reason) from error
         raise
     try:
+        # A session behind pgbouncer is told another process id than that of the server's process.
+        if kept == 0 and await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
+            await _require_head(connection)
+            await connection.execute(OPEN_EPOCH.sql)
+            return []
+        await connection.execute("SET lock_timeout = '5s'")
         async with _locked(connection):
             ran = await _run_missing(connection)
             await connection.execute(OPEN_EPOCH.sql)
             return ran
     finally:
         await connection.close(timeout=5)
+
+
+async def _require_head(connection: asyncpg.Connection[Any]) -> None:
+    """Guard for pgbouncer in transaction mode, behind which no session has a connection, and so a lock, of its own.
+
+    Raises:
+        DatabaseUnavailable: something is to be migrated.
+    """
+    begun = await connection.fetchval("SELECT to_regclass('migration')") is not None
+    done = await _done(connection) if begun else set()
+    if missing := {module.ID for module in modules()} - done:
+        way = "run `worklane migrate` with a DATABASE_URL that leads to PostgreSQL itself"
+        message = f"{len(missing)} migrations are missing, and pgbouncer is in between: {way}."
+        raise DatabaseUnavailable(message)
+
+
+async def _done(connection: asyncpg.Connection[Any]) -> set[str]:
+    return {row["name"] for row in await connection.fetch("SELECT name FROM migration WHERE app_name = $1", APP_NAME)}
 
 
 @asynccontextmanager
@@ -96,7 +123,7 @@ async def _locked(connection: asyncpg.Connection[Any]) -> AsyncIterator[None]:
 
 async def _run_missing(connection: asyncpg.Connection[Any]) -> list[str]:
     await connection.execute(_MARKS)
-    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration WHERE app_name = $1", APP_NAME)}
+    done = await _done(connection)
     ran = []
     for module in modules():
         if module.ID in done:

@@ -13,13 +13,12 @@ from piccolo.querystring import QueryString
 
 import service.adapters.database as module
 from service.adapters.database import Database, DatabaseUnavailable, Statement
-from tests.support.frozen import a_way_to
+from tests.support.frozen import Way, a_way_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from service.settings import Settings
-    from tests.support.frozen import Way
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +30,7 @@ PID = Statement(lambda: QueryString("SELECT pg_backend_pid()"))
 
 @pytest.fixture
 async def way(connection: asyncpg.Connection[Any]) -> AsyncIterator[Way]:
-    async with a_way_to(connection) as way:
+    async with a_way_to(connection, Way) as way:
         yield way
 
 
