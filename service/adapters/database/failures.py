@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncpg
+import structlog
 
 from service.kernel.errors import Conflict, Refusal, Unavailable, invalid
+
+log = structlog.get_logger("database")
 
 # Worth another try of the whole unit: serialization failure and deadlock (PostgreSQL documentation §13.5), and a statement
 # that was prepared before a migration gave its columns other types, which asyncpg prepares anew.
@@ -78,6 +81,8 @@ def refusal_for(error: BaseException, *, commit_sent: bool = False) -> Refusal:
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         return Referenced()
     if isinstance(error, (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)):
+        # Whoever operates this can't mend it, but a report of the line can; the message would hold the value.
+        log.warning("validator_missing", sqlstate=error.sqlstate, constraint=constraint_of(error))
         return invalid("", "unacceptable", "The database refuses one of the values: it is out of its range.")
     if commit_sent and not _answers_commit(error):
         return DatabaseUnavailable(

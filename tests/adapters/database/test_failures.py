@@ -17,6 +17,7 @@ from service.adapters.database.failures import (
 )
 from service.http.problems import status_of
 from service.kernel.errors import Invalid
+from tests.support.log_lines import logged
 
 NOT_APPLIED, UNKNOWN = "not_applied", "unknown"
 # The server's answer to COMMIT itself: it has rolled back, and is still there to say so.
@@ -84,6 +85,22 @@ def test_a_lost_connection_is_unknown_from_commit_on_and_not_applied_before(lost
     assert is_failure(lost)
     assert refusal_for(lost).members == {"outcome": NOT_APPLIED}
     assert refusal_for(lost, commit_sent=True).members == {"outcome": UNKNOWN}
+
+
+@pytest.mark.parametrize("sqlstate", ["22003", "22021", "23502", "23514"])
+def test_what_only_the_database_refuses_is_told_to_the_log_without_the_value(sqlstate: str) -> None:
+    with logged() as logs:
+        refusal_for(error(sqlstate, n="tasks_priority_range"))
+    (line,) = logs
+    assert (line["event"], line["sqlstate"], line["constraint"]) == ("validator_missing", sqlstate, "tasks_priority_range")
+    assert "secret" not in str(line)
+
+
+@pytest.mark.parametrize("sqlstate", ["23505", "23503", "57P01", "40001"])
+def test_of_clashes_and_outages_there_is_no_such_line(sqlstate: str) -> None:
+    with logged() as logs:
+        refusal_for(error(sqlstate))
+    assert logs == []
 
 
 def test_a_value_that_the_driver_cannot_encode_is_the_callers() -> None:
