@@ -183,14 +183,7 @@ class Edge:
         if "\x00" in scope["path"]:
             # No name of ours holds one, and PostgreSQL would refuse it as a value.
             raise NotFound(NOTHING_HERE)
-        accept = exchange.accept
-        if (
-            accept
-            and b"*/*" not in accept
-            and b"json" not in accept
-            and b"application/*" not in accept
-            and scope["path"].startswith(API)
-        ):
+        if exchange.accept and not _takes_json(exchange.accept.lower()) and scope["path"].startswith(API):
             message = "Accept application/json, or leave the header out."
             raise NotAcceptable(message)
         if scope["method"] == "HEAD":
@@ -202,6 +195,10 @@ class Edge:
         if not methods:
             raise NotFound(NOTHING_HERE)
         return methods
+
+
+def _takes_json(accept: bytes) -> bool:
+    return b"*/*" in accept or b"json" in accept or b"application/*" in accept
 
 
 def _too_long(method: str) -> RequestTimeout:

@@ -181,7 +181,17 @@ async def test_probes_answer_any_host(site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", [b"", b"*/*", b"application/json", b"application/*", b"text/html, */*;q=0.1", b"application/problem+json"]
+    "accept",
+    [
+        b"",
+        b"*/*",
+        b"application/json",
+        b"Application/JSON",
+        b"APPLICATION/*",
+        b"application/*",
+        b"text/html, */*;q=0.1",
+        b"application/problem+json",
+    ],
 )
 async def test_who_takes_json_gets_it(site: Site, accept: bytes) -> None:
     assert (await site.call("GET", "/health", headers=(HOST, (b"accept", accept)))).status == 200
