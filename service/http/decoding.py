@@ -159,7 +159,8 @@ class Model(Generic[S]):
     def _field_error(self, name: str, error: msgspec.ValidationError) -> FieldError:
         message, _, place = str(error).partition(" - at `$")
         steps = [next(filter(None, step)) for step in _STEP.findall(place)]
-        code, sentence = explain(message, within(self._fields[name].type, steps) if name else None)
+        type_ = within(self._fields[name].type, steps) if name else None
+        code, sentence = explain(message, type_, in_query=self._in == "query")
         # msgspec doesn't say which member of a map it means.
         path = [name] if name else []
         path += [step for step in steps if step != "..."]

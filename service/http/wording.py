@@ -25,11 +25,16 @@ _KINDS = {
 _INSTANT = "Send an RFC 3339 instant with its offset, such as 2026-05-01T12:00:00Z."
 
 
-def explain(said: str, type_: Any) -> tuple[str, str]:
-    """The code and the message for what msgspec said of a value of this type."""
+# All of a query string is text, and nothing in it is null.
+_OF_BODIES = re.compile(r" or null(?=[,.])|, not a string(?=\.$)")
+
+
+def explain(said: str, type_: Any, *, in_query: bool = False) -> tuple[str, str]:
+    """The code and the message for what msgspec said of a value of this type, in a body or in a query string."""
     for sign, answer in _ANSWERS:
         if match := sign.search(said):
-            return answer(match, type_)
+            code, message = answer(match, type_)
+            return code, _OF_BODIES.sub("", message) if in_query else message
     return "not_allowed", said.rstrip(".") + "."
 
 

@@ -179,6 +179,12 @@ def test_everything_wrong_in_a_query_string_is_told_once(query: bytes, expected:
     assert misasked(query) == expected
 
 
+def test_a_query_string_is_asked_for_what_it_can_hold() -> None:
+    with pytest.raises(Invalid) as caught:
+        SEARCH.from_query(b"amount=x")
+    assert [error.message for error in caught.value.errors] == ["Send an integer."]
+
+
 @pytest.mark.parametrize("query", [b"text=\xff", b"text=%ff", "text=ü".encode(), b"&".join([b"a=1"] * 101)])
 def test_a_query_string_that_cannot_be_read_is_malformed(query: bytes) -> None:
     with pytest.raises(Malformed):

@@ -52,6 +52,22 @@ def test_a_wrong_value_is_explained(type_: Any, value: Any, code: str, message: 
     assert explain(str(caught.value).partition(" - at")[0], type_) == (code, message)
 
 
+@pytest.mark.parametrize(
+    ("type_", "value", "message"),
+    [
+        (Priority | None, "x", "Send an integer."),
+        (Priority | None, "9", "Send 5 or less."),
+        (UUID | None, "x", "Send a UUID."),
+        (bool, "yes", "Send true or false."),
+        (Literal["a", "b"] | None, "c", "Send one of a, b."),
+    ],
+)
+def test_of_a_query_string_nobody_is_asked_for_null_or_told_that_it_is_text(type_: Any, value: str, message: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(value, type_, strict=False)
+    assert explain(str(caught.value), type_, in_query=True)[1] == message
+
+
 def test_a_value_inside_another_is_explained_without_knowing_its_type() -> None:
     assert explain("Expected `int | null`, got `str`", None) == ("wrong_type", "Send an integer or null, not a string.")
 
