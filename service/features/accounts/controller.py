@@ -58,7 +58,9 @@ class UsersQuery(PageQuery, kw_only=True):
     search: (
         Annotated[str, Meta(max_length=100, description="Part of the name or e-mail.", extra={"check": searchable})] | None
     ) = None
-    role: Annotated[Role, Meta(description="Only people with this role.")] | None = None
+    role: (
+        Annotated[Role, Meta(description="Only people with this role; who is no admin knows of nobody's but their own.")] | None
+    ) = None
     is_active: Annotated[bool, Meta(description="Only active, or only deactivated people.")] | None = None
 
 

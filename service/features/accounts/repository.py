@@ -201,6 +201,9 @@ class PiccoloUsers(Users):
             conditions.append(Condition("search", _matches, like(wanted.search)))
         if wanted.role is not None:
             conditions.append(Condition("role", lambda role: QueryString("{} = {}", _U.role, role), wanted.role))
+            if not actor.is_admin:
+                # Others' roles are not theirs to know, and a filter by one would tell.
+                conditions.append(Condition("own", lambda own: QueryString("{} = {}", _U.id, own), actor.id))
         if wanted.is_active is not None:
             conditions.append(Condition("active", lambda active: QueryString("{} = {}", _U.is_active, active), wanted.is_active))
         statements = LIST if actor.is_admin else LIST_PUBLIC

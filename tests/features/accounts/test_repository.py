@@ -136,6 +136,14 @@ async def test_a_list_shows_what_its_filters_ask_for(
     assert await names(users, admin, wanted) == found
 
 
+async def test_no_filter_tells_the_role_of_others(users: PiccoloUsers, people: People) -> None:
+    ann, root = await people.add("Ann"), await people.add("Root", role=Role.ADMIN)
+    await people.share(ann, root, await people.add("Bob"))
+    assert await names(users, ann, UserFilter(role=Role.ADMIN)) == []
+    assert await names(users, ann, UserFilter(role=Role.USER)) == ["Ann"]
+    assert await names(users, root, UserFilter(role=Role.USER)) == ["Bob", "Ann"]
+
+
 async def test_a_list_is_sorted_by_code_point_and_nameless_come_last(users: PiccoloUsers, people: People) -> None:
     admin = await people.add("admin", role=Role.ADMIN)
     await people.add("Zoe")
