@@ -194,4 +194,6 @@ def _links(base: str, window: Window, page: Page[Any], *, more: bool) -> str:
         places["prev"] = f"cursor={page.prev_cursor}"
     if "next" not in places and page.next_cursor:
         places["next"] = f"cursor={page.next_cursor}"
-    return ", ".join(f'<{base}{place}&limit={window.limit}>; rel="{name}"' for name, place in places.items())
+    # Who wants no count, or an exact one, wants it of the other pages, too.
+    rest = f"&limit={window.limit}" + ("" if window.count == "capped" else f"&count={window.count}")
+    return ", ".join(f'<{base}{place}{rest}>; rel="{name}"' for name, place in places.items())

@@ -136,6 +136,15 @@ def test_an_uncounted_list_has_a_next_while_there_is_more() -> None:
     assert answer(window(count="none"), rows(50, None))[1].keys() == {"first"}
 
 
+def test_links_count_as_the_list_was_counted() -> None:
+    _, links = answer(window(count="none"), rows(50, None, after=True), b"count=none&status=done")
+    assert links["next"] == "status=done&skip=50&limit=50&count=none"
+    _, links = answer(window(count="exact"), rows(50, 20_000, after=True), b"count=exact")
+    assert set(links.values()) == {"skip=0&limit=50&count=exact", "skip=50&limit=50&count=exact"}
+    _, links = answer(window(count="capped"), rows(50, 99, after=True), b"count=capped")
+    assert links["next"] == "skip=50&limit=50"
+
+
 def test_past_the_last_offset_a_cursor_goes_on() -> None:
     page, links = answer(window(skip=LAST_OFFSET, limit=100), rows(100, 20_000, after=True))
     assert links["next"] == f"cursor={page.next_cursor}&limit=100"
