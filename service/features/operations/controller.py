@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from service import __version__
 from service.features.operations.ports import Condition
-from service.features.operations.schemas import Health, Info, Limits, ProblemDescription, Readiness
+from service.features.operations.schemas import Features, Health, Info, Limits, ProblemDescription, Readiness
 from service.http.decoding import MAX_BODY_BYTES, MAX_DEPTH
 from service.http.paging import MAX_SIZE
 from service.http.problems import status_of
@@ -52,13 +52,11 @@ class OperationsController(Controller):
     @get("/info", EVERYONE)
     async def get_info(self, service_settings: Injected[Settings]) -> Info:
         """Tell version, limits and what is switched on."""
-        return Info(
-            __version__,
-            "v1",
-            service_settings.registration,
-            service_settings.passwords.min_length,
-            Limits(MAX_BODY_BYTES, MAX_DEPTH, MAX_SIZE, LAST_OFFSET),
-        )
+        limits = Limits(MAX_BODY_BYTES, MAX_DEPTH, MAX_SIZE, LAST_OFFSET, service_settings.passwords.min_length)
+        # Whoever registers where that is concealed can't log in before opening the mailed link either.
+        verifies = service_settings.registration == "conceal" or service_settings.email_verification == "required"
+        features = Features(service_settings.registration, "required" if verifies else "optional")
+        return Info(__version__, "v1", limits, features)
 
     @get("/problems/{code:str}", EVERYONE)
     async def get_problem(self, code: FromPath[str]) -> ProblemDescription:

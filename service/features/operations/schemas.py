@@ -1,5 +1,7 @@
 """What operators and monitors are told."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -26,6 +28,14 @@ class Limits(Struct):
     nesting: int
     page_size: int
     offset: int
+    password_min_length: int
+
+
+class Features(Struct):
+    """What this instance is set to."""
+
+    registration: Literal["open", "conceal", "closed"]
+    email_verification: Literal["optional", "required"]
 
 
 class Info(Struct):
@@ -33,9 +43,8 @@ class Info(Struct):
 
     version: str
     api: str
-    registration: str
-    password_min_length: int
     limits: Limits
+    features: Features
 
 
 class ProblemDescription(Struct):

@@ -112,7 +112,7 @@ VALUES: dict[str, Any] = {
     "&issuer=Worklane&algorithm=SHA1&digits=6&period=30",
     "page": 1,
     "page_size": 50,
-    "PageLimits.page_size": 200,
+    "Limits.page_size": 200,
     "pages": 1,
     "parent": None,
     "parent_id": None,
