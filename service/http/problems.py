@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -147,7 +148,8 @@ def render(refusal: Refusal, scope: ASGIScope) -> tuple[int, dict[str, str], byt
         "title": refusal.title,
         "status": status,
         "detail": refusal.detail,
-        "instance": scope["path"],
+        # The path comes decoded, and RFC 9457 asks for a URI reference.
+        "instance": quote(scope["path"]),
         "code": refusal.code,
         "request_id": scope["trace"].request_id,  # type: ignore[typeddict-item]
         **refusal.members,

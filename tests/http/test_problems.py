@@ -83,6 +83,20 @@ def test_a_problem_has_every_member_and_those_of_its_refusal() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "reference"),
+    [
+        ("/api/v1/tasks/WEB-1", "/api/v1/tasks/WEB-1"),
+        ("/api/v1/tasks/a b", "/api/v1/tasks/a%20b"),
+        ("/api/v1/tasks/ü<\ufffd?#%", "/api/v1/tasks/%C3%BC%3C%EF%BF%BD%3F%23%25"),
+    ],
+)
+def test_the_instance_is_a_uri_reference_whatever_the_path(path: str, reference: str) -> None:
+    asked: Any = a_scope()
+    asked["path"] = path
+    assert json.loads(render(NotFound(), asked)[2])["instance"] == reference
+
+
 def test_some_refusals_are_headers_too() -> None:
     assert render(Unauthenticated(), a_scope())[1]["www-authenticate"] == "Bearer"
     assert render(Unavailable(retry_after=7), a_scope())[1]["retry-after"] == "7"
