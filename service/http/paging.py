@@ -29,6 +29,20 @@ _PLACES = frozenset({"page", "page_size", "skip", "limit", "cursor", "count"})
 _decode = msgspec.json.Decoder(tuple[str, Position]).decode
 
 
+class Order(Struct, frozen=True):
+    """How a list can be sorted: by which keys, and how without any, unless that depends on what is asked for."""
+
+    keys: tuple[str, ...]
+    default: str | None = None
+
+    @property
+    def description(self) -> str:
+        """What the parameter `sort` takes."""
+        keys = ", ".join(f"`{key}`" for key in self.keys)
+        most = f"Up to {MAX_SORT_KEYS} of {keys}, comma separated" if len(self.keys) > 1 else keys
+        return f"{most}; `-` for descending." + (f" Without it: `{self.default}`." if self.default else "")
+
+
 class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     """The parameters that every list takes."""
 

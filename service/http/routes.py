@@ -29,6 +29,7 @@ from service.kernel.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
+    from service.http.paging import Order
     from service.http.requests import ApiRequest
     from service.kernel.actor import Scope
     from service.kernel.errors import Refusal
@@ -124,6 +125,7 @@ def _route(
     if pace is not None:
         refusals |= {TooManyRequests, Congested}
     answers: Mapping[int, type[Struct]] = options.pop("answers", {})
+    order: Order | None = options.pop("order", None)
     reads = decorator is litestar.get
 
     def declare(function: Any) -> Any:
@@ -133,12 +135,14 @@ def _route(
             operation_id=function.__name__,
             status_code=status_code,
             # `answers` are further bodies by their status, where an answer beside the usual one is no refusal.
+            # `order` is how a list can be sorted.
             # `if_match` says that it changes one object, and only in a state that If-Match names, if one is sent.
             opt={
                 "access": access,
                 "query": query,
                 "refusals": _sorted(refusals),
                 "answers": answers,
+                "order": order,
                 "if_match": if_match,
                 "pace": pace,
                 "writing": None if reads else writing,

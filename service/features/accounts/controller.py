@@ -37,7 +37,7 @@ from service.features.accounts.schemas import (
 from service.features.accounts.use_cases import UserWrites
 from service.features.accounts.verification import EmailVerification, VerificationRequests
 from service.http.decoding import given
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -46,7 +46,7 @@ from service.kernel.actor import Scope
 from service.kernel.text import searchable
 from service.wiring import Injected
 
-SORT_KEYS = ("created_at", "updated_at", "full_name", "email")
+ORDER = Order(("created_at", "updated_at", "full_name", "email"), "-created_at")
 
 EVERYONE = Access(Policy.PUBLIC)
 ADMINS = Access(Policy.ADMIN, Scope.ADMIN)
@@ -107,11 +107,11 @@ class UserController(Controller):
     path = "/users"
     tags = ("accounts",)
 
-    @get("/", Access(Policy.SIGNED_IN, Scope.USERS_READ), query=UsersQuery)
+    @get("/", Access(Policy.SIGNED_IN, Scope.USERS_READ), query=UsersQuery, order=ORDER)
     async def list_users(self, request: ApiRequest, users: Injected[Users]) -> Response[Page[UserResponse | PublicUserResponse]]:
         """List yourself and the people you share a project with; admins list everyone, whole."""
         query = request.query(UsersQuery)
-        window = query.window(request.scope, SORT_KEYS, "-created_at")
+        window = query.window(request.scope, ORDER.keys, ORDER.default)
         wanted = UserFilter(query.search, query.role, query.is_active)
         return respond(request.scope, window, await users.page(request.actor, wanted, window))
 

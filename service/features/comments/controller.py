@@ -15,7 +15,7 @@ from service.features.comments.use_cases import CommentWrites
 from service.features.projects.domain import InsufficientRole, ProjectArchived
 from service.features.tasks.domain import TaskNotFound
 from service.http.decoding import given
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -24,7 +24,7 @@ from service.kernel.actor import Scope
 from service.kernel.errors import PreconditionRequired
 from service.wiring import Injected
 
-SORT_KEYS = ("created_at", "updated_at")
+ORDER = Order(("created_at", "updated_at"), "created_at")
 
 
 class CommentsQuery(PageQuery, kw_only=True):
@@ -39,13 +39,13 @@ class TaskCommentController(Controller):
     path = "/tasks/{task:str}/comments"
     tags = ("comments",)
 
-    @get("/", Access(Policy.VISIBLE, Scope.TASKS_READ), query=CommentsQuery, raises=(TaskNotFound, InsufficientRole))
+    @get("/", Access(Policy.VISIBLE, Scope.TASKS_READ), query=CommentsQuery, order=ORDER, raises=(TaskNotFound, InsufficientRole))
     async def list_comments(
         self, request: ApiRequest, task: FromPath[str], comments: Injected[Comments]
     ) -> Response[Page[CommentResponse]]:
         """List the comments on a task, the oldest first unless told otherwise."""
         query = request.query(CommentsQuery)
-        window = query.window(request.scope, SORT_KEYS, "created_at")
+        window = query.window(request.scope, ORDER.keys, ORDER.default)
         found = await comments.page(request.actor, task, window, include_deleted=query.include_deleted)
         return respond(request.scope, window, found)
 

@@ -12,7 +12,7 @@ from service.features.labels.use_cases import LabelWrites
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound
 from service.features.projects.ports import Projects
 from service.http.decoding import given
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -21,7 +21,7 @@ from service.kernel.actor import Scope
 from service.kernel.errors import PreconditionRequired
 from service.wiring import Injected
 
-SORT_KEYS = ("name", "created_at")
+ORDER = Order(("name", "created_at"), "name")
 
 
 class LabelController(Controller):
@@ -34,13 +34,14 @@ class LabelController(Controller):
         "/projects/{project:str}/labels",
         Access(Policy.VISIBLE, Scope.TASKS_READ),
         query=PageQuery,
+        order=ORDER,
         raises=(ProjectNotFound,),
     )
     async def list_labels(
         self, request: ApiRequest, project: FromPath[str], labels: Injected[Labels], projects: Injected[Projects]
     ) -> Response[Page[LabelResponse]]:
         """List the labels of a project, by name."""
-        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "name")
+        window = request.query(PageQuery).window(request.scope, ORDER.keys, ORDER.default)
         found = await projects.find(request.actor, project)
         return respond(request.scope, window, await labels.page(found.id, window))
 

@@ -11,7 +11,7 @@ from service.features.members.schemas import MemberRole, ProjectMemberResponse, 
 from service.features.members.use_cases import MemberWrites
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound, ProjectRole
 from service.features.projects.schemas import ProjectResponse
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, post, put
@@ -19,7 +19,7 @@ from service.kernel.actor import Scope
 from service.kernel.errors import PreconditionRequired
 from service.wiring import Injected
 
-SORT_KEYS = ("since", "full_name", "email")
+ORDER = Order(("since", "full_name", "email"), "-since")
 
 
 class MemberController(Controller):
@@ -28,12 +28,12 @@ class MemberController(Controller):
     path = "/projects/{project:str}"
     tags = ("members",)
 
-    @get("/members", Access(Policy.VISIBLE, Scope.PROJECTS_READ), query=PageQuery, raises=(ProjectNotFound,))
+    @get("/members", Access(Policy.VISIBLE, Scope.PROJECTS_READ), query=PageQuery, order=ORDER, raises=(ProjectNotFound,))
     async def list_members(
         self, request: ApiRequest, project: FromPath[str], members: Injected[Members]
     ) -> Response[Page[ProjectMemberResponse]]:
         """List the members of a project, the newest first."""
-        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "-since")
+        window = request.query(PageQuery).window(request.scope, ORDER.keys, ORDER.default)
         return respond(request.scope, window, await members.page(request.actor, project, window))
 
     @put(

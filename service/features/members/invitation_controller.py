@@ -13,7 +13,7 @@ from service.features.members.invitation_use_cases import InvitationWrites
 from service.features.members.schemas import InvitationCreate, InvitationResponse, InvitationToken
 from service.features.projects.domain import InsufficientRole, ProjectArchived, ProjectNotFound, ProjectRole, TokenNarrowed
 from service.features.projects.schemas import ProjectResponse
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -21,7 +21,7 @@ from service.http.routes import Access, Policy, delete, get, post
 from service.kernel.actor import Scope
 from service.wiring import Injected
 
-SORT_KEYS = ("created_at", "expires_at", "email")
+ORDER = Order(("created_at", "expires_at", "email"), "-created_at")
 
 TAKING = (ProjectArchived, InvitationVoid, AlreadyMember, NotInvited)
 
@@ -35,13 +35,14 @@ class InvitationController(Controller):
         "/projects/{project:str}/invitations",
         Access(Policy.MAINTAINER, Scope.PROJECTS_READ),
         query=PageQuery,
+        order=ORDER,
         raises=(ProjectNotFound, InsufficientRole),
     )
     async def list_invitations(
         self, request: ApiRequest, project: FromPath[str], invitations: Injected[Invitations]
     ) -> Response[Page[InvitationResponse]]:
         """List the open invitations to a project."""
-        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "-created_at")
+        window = request.query(PageQuery).window(request.scope, ORDER.keys, ORDER.default)
         return respond(request.scope, window, await invitations.page(request.actor, project, window))
 
     @post(
@@ -64,12 +65,12 @@ class InvitationController(Controller):
         invitation = await invitation_writes.invite(request.actor, project, data.email, ProjectRole(data.role))
         return Response(invitation, headers={"Location": f"{API}/invitations/{invitation.id}"})
 
-    @get("/users/me/invitations", Access(Policy.SIGNED_IN, Scope.PROJECTS_READ), query=PageQuery)
+    @get("/users/me/invitations", Access(Policy.SIGNED_IN, Scope.PROJECTS_READ), query=PageQuery, order=ORDER)
     async def list_my_invitations(
         self, request: ApiRequest, invitations: Injected[Invitations]
     ) -> Response[Page[InvitationResponse]]:
         """List the open invitations for your address; there are none as long as it is not verified."""
-        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "-created_at")
+        window = request.query(PageQuery).window(request.scope, ORDER.keys, ORDER.default)
         return respond(request.scope, window, await invitations.page_of_invited(request.actor, window))
 
     @get("/invitations/{invitation:str}", Access(Policy.VISIBLE, Scope.PROJECTS_READ), raises=(InvitationNotFound,))

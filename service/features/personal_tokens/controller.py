@@ -10,14 +10,14 @@ from service.features.personal_tokens.domain import PersonalTokenNotFound
 from service.features.personal_tokens.ports import PersonalTokens
 from service.features.personal_tokens.schemas import NewPersonalTokenResponse, PersonalTokenCreate, PersonalTokenResponse
 from service.features.personal_tokens.use_cases import PersonalTokenWrites, Wish
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Policy, delete, get, post
 from service.wiring import Injected
 
-SORT_KEYS = ("created_at", "expires_at", "last_used_at")
+ORDER = Order(("created_at", "expires_at", "last_used_at"), "-created_at")
 
 # No token makes, shows or revokes tokens: a stolen one must not be able to replace itself.
 OWNER = Access(Policy.SESSION)
@@ -29,12 +29,12 @@ class PersonalTokenController(Controller):
     path = "/auth/tokens"
     tags = ("personal tokens",)
 
-    @get("/", OWNER, query=PageQuery)
+    @get("/", OWNER, query=PageQuery, order=ORDER)
     async def list_personal_tokens(
         self, request: ApiRequest, personal_tokens: Injected[PersonalTokens]
     ) -> Response[Page[PersonalTokenResponse]]:
         """List your personal access tokens; revoked ones are gone, expired ones stay for a month."""
-        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "-created_at")
+        window = request.query(PageQuery).window(request.scope, ORDER.keys, ORDER.default)
         return respond(request.scope, window, await personal_tokens.page(request.actor, window))
 
     @post("/", OWNER, raises=(PasswordRequired,))

@@ -20,7 +20,7 @@ from service.features.projects.ports import ProjectFilter, Projects
 from service.features.projects.schemas import ProjectCreate, ProjectPatch, ProjectResponse
 from service.features.projects.use_cases import ProjectWrites
 from service.http.decoding import given
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -30,7 +30,7 @@ from service.kernel.errors import PreconditionRequired
 from service.kernel.text import searchable
 from service.wiring import Injected
 
-SORT_KEYS = ("created_at", "updated_at", "name", "key")
+ORDER = Order(("created_at", "updated_at", "name", "key"), "-created_at")
 
 
 class ProjectsQuery(PageQuery, kw_only=True):
@@ -52,11 +52,11 @@ class ProjectController(Controller):
     path = "/projects"
     tags = ("projects",)
 
-    @get("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_READ), query=ProjectsQuery)
+    @get("/", Access(Policy.SIGNED_IN, Scope.PROJECTS_READ), query=ProjectsQuery, order=ORDER)
     async def list_projects(self, request: ApiRequest, projects: Injected[Projects]) -> Response[Page[ProjectResponse]]:
         """List the projects that you may see."""
         query = request.query(ProjectsQuery)
-        window = query.window(request.scope, SORT_KEYS, "-created_at")
+        window = query.window(request.scope, ORDER.keys, ORDER.default)
         wanted = ProjectFilter(query.my_projects_only, query.include_archived, query.include_deleted, query.search)
         return respond(request.scope, window, await projects.page(request.actor, wanted, window))
 

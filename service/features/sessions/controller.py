@@ -24,13 +24,13 @@ from service.features.sessions.refreshing import Refreshes
 from service.features.sessions.schemas import KeySet, Login, MfaVerification, Refresh, SessionResponse, TokensResponse, key_set
 from service.features.sessions.second_step import SecondStep
 from service.features.sessions.use_cases import Logins, Logouts, PublicKeys
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.requests import ApiRequest
 from service.http.responses import Response
 from service.http.routes import Access, Pace, Policy, delete, get, post
 from service.wiring import Injected
 
-SORT_KEYS = ("created_at", "last_used_at", "expires_at")
+ORDER = Order(("created_at", "last_used_at", "expires_at"), "-created_at")
 
 EVERYONE = Access(Policy.PUBLIC)
 OWNER = Access(Policy.SESSION)
@@ -90,10 +90,10 @@ class SessionController(Controller):
         """End all your sessions at once, this one too."""
         await logouts.logout_all(request.actor, data.password)
 
-    @get("/sessions", OWNER, query=PageQuery)
+    @get("/sessions", OWNER, query=PageQuery, order=ORDER)
     async def list_sessions(self, request: ApiRequest, sessions: Injected[Sessions]) -> Response[Page[SessionResponse]]:
         """List where you are logged in."""
-        window = request.query(PageQuery).window(request.scope, SORT_KEYS, "-created_at")
+        window = request.query(PageQuery).window(request.scope, ORDER.keys, ORDER.default)
         return respond(request.scope, window, await sessions.page(request.actor, window))
 
     @get("/sessions/{session:str}", OWNER, raises=(SessionNotFound,))

@@ -21,7 +21,7 @@ from service.features.tasks.schemas import TaskCreate, TaskPatch, TaskResponse
 from service.features.tasks.tree_domain import ParentCycle, ParentDeleted, ParentTooDeep
 from service.features.tasks.use_cases import TaskWrites
 from service.http.decoding import given
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -32,6 +32,8 @@ from service.kernel.text import Instant, parse_id, searchable
 from service.wiring import Injected
 
 SORT_KEYS = ("created_at", "updated_at", "priority", "due_date", "title", "number", "status")
+# What is searched for is ranked by how well it matches.
+ORDER = Order(SORT_KEYS, "-created_at")
 MAX_WORDS = 10
 STATUSES = (*Status, "pending", "overdue", "completed")
 
@@ -117,11 +119,11 @@ class TaskController(Controller):
     path = "/tasks"
     tags = ("tasks",)
 
-    @get("/", Access(Policy.SIGNED_IN, Scope.TASKS_READ), query=TasksQuery)
+    @get("/", Access(Policy.SIGNED_IN, Scope.TASKS_READ), query=TasksQuery, order=ORDER)
     async def list_tasks(self, request: ApiRequest, tasks: Injected[Tasks]) -> Response[Page[TaskResponse]]:
-        """List the tasks of the projects that you belong to."""
+        """List the tasks of the projects that you belong to; what you search for comes the best first, unless you say `sort`."""
         query = request.query(TasksQuery)
-        window = query.window(request.scope, SORT_KEYS, "-created_at" if query.search is None else None)
+        window = query.window(request.scope, ORDER.keys, ORDER.default if query.search is None else None)
         return respond(request.scope, window, await tasks.page(request.actor, query.wanted(request.actor), window))
 
     @post(

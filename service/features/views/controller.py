@@ -15,7 +15,7 @@ from service.features.views.domain import View, ViewNotFound, ViewOfAnother
 from service.features.views.ports import Views
 from service.features.views.schemas import ViewCount, ViewCreate, ViewPatch, ViewResponse, ViewsQuery
 from service.features.views.use_cases import ViewWrites
-from service.http.paging import Page, PageQuery, respond
+from service.http.paging import Order, Page, PageQuery, respond
 from service.http.problems import API
 from service.http.requests import ApiRequest
 from service.http.responses import Response
@@ -23,7 +23,9 @@ from service.http.routes import Access, Policy, delete, get, patch, post
 from service.kernel.actor import Scope
 from service.wiring import Injected
 
-SORT_KEYS = ("name", "created_at", "updated_at")
+ORDER = Order(("name", "created_at", "updated_at"), "name")
+# Without `sort` it is the view's own.
+TASK_ORDER = Order(TASK_SORT_KEYS)
 
 
 class ViewController(Controller):
@@ -32,11 +34,11 @@ class ViewController(Controller):
     path = "/views"
     tags = ("views",)
 
-    @get("/", Access(Policy.SIGNED_IN, Scope.TASKS_READ), query=ViewsQuery)
+    @get("/", Access(Policy.SIGNED_IN, Scope.TASKS_READ), query=ViewsQuery, order=ORDER)
     async def list_views(self, request: ApiRequest, views: Injected[Views]) -> Response[Page[ViewResponse]]:
         """List your views, and those that are shared in your projects."""
         query = request.query(ViewsQuery)
-        window = query.window(request.scope, SORT_KEYS, "name")
+        window = query.window(request.scope, ORDER.keys, ORDER.default)
         return respond(request.scope, window, await views.page(request.actor, query.project_id, window))
 
     @post(
@@ -82,15 +84,15 @@ class ViewController(Controller):
         """Delete a view for good."""
         await view_writes.delete(request.actor, view, request.precondition)
 
-    @get("/{view:str}/tasks", Access(Policy.VISIBLE, Scope.TASKS_READ), query=PageQuery, raises=(ViewNotFound,))
+    @get("/{view:str}/tasks", Access(Policy.VISIBLE, Scope.TASKS_READ), query=PageQuery, order=TASK_ORDER, raises=(ViewNotFound,))
     async def list_view_tasks(
         self, request: ApiRequest, view: FromPath[str], views: Injected[Views], tasks: Injected[Tasks]
     ) -> Response[Page[TaskResponse]]:
         """List the tasks that a view shows you, in its order or in that of `sort`; `me()` in its filter is you."""
         query = request.query(PageQuery)
-        query.refuse_unfit(TASK_SORT_KEYS)
+        query.refuse_unfit(TASK_ORDER.keys)
         found = await views.find(request.actor, view)
-        window = query.window(request.scope, TASK_SORT_KEYS, found.sort, found.filter)
+        window = query.window(request.scope, TASK_ORDER.keys, found.sort, found.filter)
         return respond(request.scope, window, await tasks.page(request.actor, _shown(found), window), found.filter)
 
     @get("/{view:str}/count", Access(Policy.VISIBLE, Scope.TASKS_READ), raises=(ViewNotFound,))

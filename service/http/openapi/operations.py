@@ -127,6 +127,8 @@ class Operations:
         parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)", path)]
         if plan.query.struct is not NoQuery:
             parameters += self.components.query(plan.query.struct)
+        if handler.opt["order"] is not None:
+            next(each for each in parameters if each["name"] == "sort")["description"] = handler.opt["order"].description
         operation["parameters"] = [*parameters, *({"$ref": f"#/components/parameters/{name}"} for name in self._asks(handler))]
         if plan.body is not None and plan.body.struct.__struct_fields__:
             operation["requestBody"] = self._request_body(plan.body.struct, merge_patch=plan.merge_patch)
