@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 
+from service.adapters.database.failures import DatabaseUnavailable
 from service.adapters.logs import configure_logs
+from service.adapters.tokens import InvalidToken
 from service.composition import compose
 from service.features import FEATURES
+from service.features.personal_tokens.domain import PersonalTokenRefused
+from service.features.sessions.domain import SessionEnded
 from service.http.client_address import ClientAddresses
 from service.http.cors import CrossOrigin
 from service.http.decoding import MAX_BODY_BYTES
@@ -73,7 +77,7 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
         logging_config=None,
         debug=False,
     )
-    plan_routes(app)
+    plan_routes(app, of_tokens=(InvalidToken, SessionEnded, PersonalTokenRefused), of_storage=(DatabaseUnavailable,))
     app.state.ports = ports
     # Built when somebody asks for it: most processes are never asked.
     app.state.openapi = cache(lambda: describe(app, settings.base_url))

@@ -119,7 +119,7 @@ def _route(
     pace: Pace | None = options.pop(
         "pace", Pace.GUARDED if access.policy is Policy.PUBLIC and decorator is not litestar.get else None
     )
-    refusals = {*raises, *_implied(decorator, path, access, reads_query=query is not NoQuery)}
+    refusals = {*raises, *_implied(decorator, path, access)}
     if if_match:
         refusals.add(PreconditionFailed)
     if pace is not None:
@@ -154,13 +154,11 @@ def _route(
     return declare
 
 
-def _implied(decorator: Callable[..., Any], path: str, access: Access, *, reads_query: bool) -> Iterator[type[Refusal]]:
-    """What a route may refuse whatever it is about."""
-    yield from (Malformed, NotAcceptable, Unavailable)
+def _implied(decorator: Callable[..., Any], path: str, access: Access) -> Iterator[type[Refusal]]:
+    """What a route may refuse whatever it is about; Invalid also where it takes nothing, since an unknown parameter is wrong."""
+    yield from (Malformed, NotAcceptable, Invalid, Unavailable)
     if access.policy is not Policy.PUBLIC:
         yield from (Unauthenticated, Forbidden)
-    if reads_query or decorator is not litestar.get:
-        yield Invalid
     if "{" in path:
         yield NotFound
     if decorator in (litestar.post, litestar.patch, litestar.put):
@@ -220,8 +218,10 @@ def handlers(app: litestar.Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
                 yield route.path, handler
 
 
-def plan_routes(app: litestar.Litestar) -> None:
-    """Give every handler its plan.
+def plan_routes(
+    app: litestar.Litestar, *, of_tokens: tuple[type[Refusal], ...] = (), of_storage: tuple[type[Refusal], ...] = ()
+) -> None:
+    """Give every handler its plan, and what is refused of a token and by the storage where it asks for them.
 
     Raises:
         UndeclaredRoute: a route lacks its policy, needs a token but names no scope, or can't keep what it promises of its writes.
@@ -234,6 +234,10 @@ def plan_routes(app: litestar.Litestar) -> None:
         writing = _writing(path, handler)
         body = handler.parsed_fn_signature.parameters.get("data")
         reads_body = not handler.http_methods <= {"GET", "DELETE"}
+        is_public = access.policy is Policy.PUBLIC
+        # What anyone may read is the service's own, and nothing that is stored.
+        further = {*(() if is_public else of_tokens), *(() if is_public and handler.http_methods == {"GET"} else of_storage)}
+        handler.opt["refusals"] = _sorted({*handler.opt["refusals"], *further})
         handler.opt["plan"] = Plan(
             access,
             Model(handler.opt["query"], in_="query"),

@@ -50,6 +50,11 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()}
 
 
+def refusals(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Those answers that refuse."""
+    return (each for each in responses(document) if int(each[1]) >= 400)
+
+
 def responses(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every answer with its operation and status."""
     for name, operation in operations(document).items():
@@ -152,15 +157,30 @@ def test_no_example_is_a_mere_placeholder(document: dict[str, Any]) -> None:
 
 def test_every_refusal_is_a_problem_with_an_example_that_holds_nothing_undescribed(document: dict[str, Any]) -> None:
     members = set(document["components"]["schemas"]["Problem"]["properties"])
-    for name, status, answer in responses(document):
-        if int(status) < 400:
-            continue
+    for name, status, answer in refusals(document):
         content = answer["content"]["application/problem+json"]
         assert content["schema"] == {"$ref": f"{REF}Problem"}
         for code, shown in content["examples"].items():
             assert shown["value"]["code"] == code, name
             assert str(shown["value"]["status"]) == status, name
             assert set(shown["value"]) <= members, name
+
+
+def test_every_operation_tells_why_a_token_is_refused_and_what_is_refused_of_any_request(document: dict[str, Any]) -> None:
+    shown = {
+        (name, status): set(answer["content"]["application/problem+json"]["examples"])
+        for name, status, answer in refusals(document)
+    }
+    for name, operation in operations(document).items():
+        assert "validation_failed" in shown[name, "422"], name
+        assert "request_timeout" in shown[name, "503"], name
+        if operation["security"]:
+            assert {"unauthenticated", "invalid_access_token", "session_ended", "personal_token_refused"} <= shown[name, "401"], (
+                name
+            )
+            assert "database_unavailable" in shown[name, "503"], name
+    assert "database_unavailable" in shown["login", "503"]
+    assert "database_unavailable" not in shown["get_health", "503"]
 
 
 def test_every_member_that_a_refusal_is_raised_with_is_described() -> None:

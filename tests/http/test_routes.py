@@ -107,7 +107,7 @@ def test_a_route_documents_what_its_declaration_implies() -> None:
     async def remove() -> None:
         """Nothing."""
 
-    assert statuses(get_open) == {400, 406, 503}
+    assert statuses(get_open) == {400, 406, 422, 503}
     assert statuses(get_one) == {400, 401, 403, 404, 406, 409, 422, 503}
     assert statuses(create) == {400, 401, 403, 406, 408, 413, 415, 422, 503}
     assert statuses(set_one) == {400, 401, 403, 404, 406, 408, 413, 415, 422, 503}

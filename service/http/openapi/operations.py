@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
-from service.http.edge import UnknownHost
+from service.http.edge import RequestTimeout, UnknownHost
 from service.http.openapi.components import REF
 from service.http.openapi.examples import MEMBERS, PATHS, example
 from service.http.paging import PageQuery
@@ -255,7 +255,7 @@ def summary(text: str) -> str:
 def _refusals(handler: HTTPRouteHandler) -> set[type[Refusal]]:
     # What the checks before every handler refuse has codes of its own, so the route names only its kind.
     plan: Plan = handler.opt["plan"]
-    refusals = {*handler.opt["refusals"], InternalError, UnknownHost} - {Forbidden}
+    refusals = {*handler.opt["refusals"], InternalError, RequestTimeout, UnknownHost} - {Forbidden}
     if plan.access.scope is not None:
         refusals.add(InsufficientScope)
     if plan.access.policy is Policy.SESSION:
