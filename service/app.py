@@ -81,7 +81,9 @@ def create_app(settings: Settings | None = None, ports: Ports | None = None) -> 
     app.state.ports = ports
     # Built when somebody asks for it: most processes are never asked.
     app.state.openapi = cache(lambda: describe(app, settings.base_url))
-    pages = {"/docs": cache(lambda: reference(app.state.openapi()))}
+    docs = cache(lambda: reference(app.state.openapi()))
+    # As with every path of the API, a slash at the end makes no difference.
+    pages = {"/docs": docs, "/docs/": docs}
     hosts = AllowedHosts(settings.base_url, settings.allowed_hosts)
     addresses = ClientAddresses(settings.trusted_proxies, _keeper(ports))
     edge = Edge(app.asgi_handler, app, hosts, addresses, pages)

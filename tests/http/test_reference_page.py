@@ -53,8 +53,9 @@ async def test_the_page_carries_the_headers_of_every_answer_once(site: Site) -> 
     assert answer.header("x-request-id")
 
 
-async def test_a_browser_that_asks_for_html_gets_the_page(site: Site) -> None:
-    answer = await raw.call(site.app, "GET", "/docs", headers=[HOST, (b"accept", b"text/html")])
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+async def test_a_browser_that_asks_for_html_gets_the_page(site: Site, path: str) -> None:
+    answer = await raw.call(site.app, "GET", path, headers=[HOST, (b"accept", b"text/html")])
     assert answer.status == 200
 
 
