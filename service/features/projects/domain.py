@@ -155,7 +155,8 @@ def require_role(role: ProjectRole | None, needed: ProjectRole) -> None:
     if role is None:
         raise ProjectNotFound
     if not role.covers(needed):
-        message = f"You are {role} in this project; this needs {needed} or above."
+        who = "its owner" if needed is ProjectRole.OWNER else f"{needed} or above"
+        message = f"You are {role} in this project; this needs {who}."
         raise InsufficientRole(message, required_role=needed)
 
 

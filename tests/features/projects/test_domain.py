@@ -46,9 +46,12 @@ def test_who_has_no_role_must_not_learn_that_the_project_exists() -> None:
 
 
 def test_a_refusal_for_the_role_names_the_role_that_is_needed() -> None:
-    with pytest.raises(InsufficientRole, match="viewer") as caught:
+    with pytest.raises(InsufficientRole, match="You are viewer in this project; this needs maintainer or above") as caught:
         require_role(VIEWER, MAINTAINER)
     assert caught.value.members == {"required_role": MAINTAINER}
+    with pytest.raises(InsufficientRole, match=r"this needs its owner\.") as caught:
+        require_role(MAINTAINER, OWNER)
+    assert caught.value.members == {"required_role": OWNER}
 
 
 def test_a_role_that_covers_the_need_passes() -> None:
