@@ -139,7 +139,7 @@ async def test_only_people_of_its_projects_are_seen(house: House, api: Api, conn
     assert made(await house.ann.get("/users"))["total"] == 3
     seen = {user["id"] for user in made(await house.script.get("/users"))["items"]}
     assert seen == {house.ann.user["id"], bob.user["id"]}
-    assert made(await house.script.get("/users?search=e&role=user"))["total"] == 2
+    assert made(await house.script.get("/users?search=e&is_active=true"))["total"] == 2
     assert made(await house.script.get(f"/users/{bob.user['id']}"))["id"] == bob.user["id"]
     refused(await house.script.get(f"/users/{eve.user['id']}"), 404, "user_not_found")
     assert made(await house.script.get("/users/me"))["id"] == house.ann.user["id"]
