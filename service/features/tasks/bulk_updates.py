@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from service.kernel.actor import Actor
     from service.kernel.ports import Clock, Outbox, UnitOfWork
 
-NAME_VERSIONS = "A project of these takes conditional changes only: send the version of each task in versions."
+NAME_VERSIONS = "A project of these takes conditional changes only: send task_ids, and the version of each in versions."
 
 
 class _Locked(Struct):

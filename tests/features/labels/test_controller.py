@@ -89,10 +89,10 @@ async def test_a_name_is_taken_whatever_its_capitals(ann: Api, web: dict[str, An
         ({"name": "a\nb"}, {"/name": "not_allowed"}),
         ({"name": "x" * 51}, {"/name": "too_long"}),
         ({"name": None}, {"/name": "wrong_type"}),
-        ({"name": "a", "color": "red"}, {"/color": "too_short"}),
+        ({"name": "a", "color": "red"}, {"/color": "wrong_format"}),
         ({"name": "a", "color": "#12345g"}, {"/color": "wrong_format"}),
         ({"name": "a", "color": "#12345\n"}, {"/color": "wrong_format"}),
-        ({"name": "a", "color": "#123456\n"}, {"/color": "too_long"}),
+        ({"name": "a", "color": "#123456\n"}, {"/color": "not_allowed"}),
         ({"name": "a", "colour": "#123456"}, {"/colour": "unknown"}),
     ],
 )

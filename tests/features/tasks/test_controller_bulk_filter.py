@@ -102,7 +102,8 @@ async def test_a_filter_means_no_deleted_task(ann: Api, web: dict[str, Any]) -> 
 async def test_a_project_that_insists_on_versions_takes_no_filter(ann: Api, web: dict[str, Any]) -> None:
     await a_task(ann, web)
     made(await ann.patch("/projects/WEB", {"require_if_match": True}))
-    refused(await ann.post("/tasks/bulk-update", meaning("TRUE", 1, priority=1)), 428, "precondition_required")
+    problem = refused(await ann.post("/tasks/bulk-update", meaning("TRUE", 1, priority=1)), 428, "precondition_required")
+    assert "send task_ids" in problem["detail"]
     partial = made(await ann.post("/tasks/bulk-update", meaning("TRUE", 1, priority=1) | {"mode": "partial"}))
     assert [result["error"]["code"] for result in partial["results"]] == ["precondition_required"]
 
