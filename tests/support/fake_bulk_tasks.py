@@ -65,7 +65,7 @@ class FakeBulkTasks(BulkTasks):
     async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
         """See bulk_ports.BulkTasks."""
         assert project_id in self._projects.locked, "the project is locked before the tasks"
-        rows = [self._tasks.rows[id_] for id_ in sorted(self._alive()) if self._tasks.project_of(id_) == project_id]
+        rows = [self._tasks.rows[id_] for id_ in sorted(self._tasks.rows) if self._tasks.project_of(id_) == project_id]
         found = [row for row in rows if row.assignee_id == user_id and row.status in OPEN]
         self._locked |= {row.id for row in found}
         return found
@@ -92,7 +92,7 @@ class FakeBulkTasks(BulkTasks):
 
     async def lock_open_anywhere(self, user_id: UUID) -> list[tuple[ProjectState, TaskState]]:
         """See bulk_ports.BulkTasks."""
-        rows = [self._tasks.rows[id_] for id_ in sorted(self._alive())]
+        rows = [self._tasks.rows[id_] for id_ in sorted(self._tasks.rows)]
         found = [row for row in rows if row.assignee_id == user_id and row.status in OPEN]
         self._locked |= {row.id for row in found}
         return [(self._projects.rows[self._tasks.project_of(row.id)], row) for row in found]

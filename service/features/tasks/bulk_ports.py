@@ -34,7 +34,7 @@ class BulkTasks(Protocol):
         ...
 
     async def lock_open_of(self, project_id: UUID, user_id: UUID) -> list[TaskState]:
-        """The tasks of the project that the person should still finish, locked."""
+        """The tasks of the project that the person should still finish, locked; deleted ones too, which may be restored."""
         ...
 
     async def aim(self, actor: Actor, condition: Condition) -> Aim:
@@ -57,7 +57,7 @@ class BulkTasks(Protocol):
         ...
 
     async def lock_open_anywhere(self, user_id: UUID) -> list[tuple[ProjectState, TaskState]]:
-        """The tasks that the person should still finish, locked, in whatever project, deleted and archived ones included."""
+        """The same in whatever project, deleted and archived ones included."""
         ...
 
     async def change(self, rows: Sequence[Changing], shared: Mapping[str, Any], now: datetime) -> None:

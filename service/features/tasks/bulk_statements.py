@@ -49,10 +49,11 @@ LOCK = Statement(
     )
 )
 
+# Whoever leaves is taken off deleted tasks too, which may be restored; in two halves, since every index is of one of them.
 LOCK_OPEN_OF = Statement(
     lambda: QueryString(
         f"SELECT {STATE_COLUMNS} FROM tasks WHERE project_id = {{}} AND assignee_id = {{}} "
-        "AND status IN ('todo', 'in_progress') AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+        "AND status IN ('todo', 'in_progress') AND (deleted_at IS NULL OR deleted_at IS NOT NULL) ORDER BY id FOR NO KEY UPDATE",
         Param(1),
         Param(2),
     )
@@ -61,9 +62,11 @@ LOCK_OPEN_OF = Statement(
 LOCK_OPEN_ANYWHERE = Statement(
     lambda: QueryString(
         f"SELECT {_PROJECT}, t.{STATE_COLUMNS.replace(', ', ', t.')} FROM tasks t JOIN projects p ON p.id = t.project_id "
-        "WHERE t.assignee_id = {} AND t.status IN ('todo', 'in_progress') AND t.deleted_at IS NULL "
+        "WHERE t.assignee_id = {} AND t.status IN ('todo', 'in_progress') AND t.id IN ("
+        "SELECT id FROM tasks WHERE assignee_id = {} AND deleted_at IS NULL "
+        "UNION ALL SELECT id FROM tasks WHERE assignee_id = {} AND deleted_at IS NOT NULL) "
         "ORDER BY t.id FOR NO KEY UPDATE OF t",
-        Param(1),
+        *(Param(1) for _ in range(3)),
     )
 )
 

@@ -27,7 +27,7 @@ class Unassigning:
         self._clock = clock
 
     async def unassign(self, actor: Actor, project: ProjectState, user_id: UUID) -> None:
-        """Leave the person's open tasks in the locked project to nobody; finished ones still tell whose they were."""
+        """Leave the person's open tasks in the locked project to nobody, deleted ones too; finished ones tell whose they were."""
         states = await self._tasks.lock_open_of(project.id, user_id)
         await self._leave(actor, [(project, state) for state in states])
 

@@ -164,9 +164,12 @@ async def test_memberships_end_and_open_tasks_are_nobodys(api: Api, connection: 
     todo, doing = await a_task(ann, web, **theirs), await a_task(ann, old, **theirs, status="in_progress")
     done, deleted = await a_task(bob, web, **theirs, status="done"), await a_task(ann, dead, **theirs)
     mine = await a_task(ann, web, assignee_id=ann.user["id"])
+    binned = await a_task(ann, web, **theirs)
+    gone(await ann.call("DELETE", f"/tasks/{binned['id']}"))
     made(await ann.post("/projects/OLD/archive"))
     gone(await ann.call("DELETE", "/projects/DEAD"))
     gone(await leave(bob))
+    assert made(await ann.post(f"/tasks/{binned['id']}/restore"))["assignee"] is None
     for task in (todo, doing):
         now = made(await ann.get(f"/tasks/{task['id']}"))
         assert (now["assignee"], now["version"]) == (None, 2)

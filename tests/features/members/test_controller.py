@@ -158,6 +158,23 @@ async def test_whoever_leaves_leaves_the_open_tasks_and_nothing_else(
     refused(await bob.delete(f"/projects/WEB/members/{bob.user['id']}"), 404, "project_not_found")
 
 
+async def test_a_deleted_open_task_comes_back_to_nobody_once_its_assignee_has_left(
+    ann: Api, bob: Api, web: dict[str, Any]
+) -> None:
+    theirs = {"assignee_id": bob.user["id"]}
+    above = await a_task(ann, web)
+    todo = await a_task(ann, web, **theirs, parent_id=above["id"])
+    done = await a_task(ann, web, **theirs, parent_id=above["id"], status="done")
+    for answer in (
+        await ann.delete(f"/tasks/{above['id']}"),
+        await bob.delete(f"/projects/WEB/members/{bob.user['id']}"),
+    ):
+        assert answer.status_code == 204
+    made(await ann.post(f"/tasks/{above['id']}/restore"))
+    assert made(await ann.get(f"/tasks/{todo['id']}"))["assignee"] is None
+    assert made(await ann.get(f"/tasks/{done['id']}"))["assignee"]["id"] == bob.user["id"]
+
+
 async def test_a_project_changes_hands_and_back(ann: Api, bob: Api) -> None:
     project = made(await ann.post("/projects/WEB/transfer", {"user_id": bob.user["id"]}))
     assert (project["owner"]["id"], project["my_role"], project["version"]) == (bob.user["id"], "maintainer", 2)

@@ -108,7 +108,8 @@ async def test_the_open_tasks_of_a_member_are_locked_in_one_order(
     for status in (Status.DONE, Status.CANCELLED):
         await a_stored_task(connection, project_id, ann, assignee_id=bob.id, status=status)
     await a_stored_task(connection, project_id, ann, assignee_id=ann.id)
-    await a_stored_task(connection, project_id, ann, assignee_id=bob.id, deleted_at=SOME_DAY)
+    # It may be restored.
+    wanted.append(await a_stored_task(connection, project_id, ann, assignee_id=bob.id, deleted_at=SOME_DAY))
     await a_stored_task(connection, other_id, ann, assignee_id=bob.id)
 
     async def work() -> None:
