@@ -58,6 +58,12 @@ def _belongs(user: Any) -> QueryString:
     return QueryString("{} IN ({})", _T.project, _mine(user))
 
 
+def _mine_alive(user: Any) -> QueryString:
+    """Those that are not deleted: of one that is, a list would look at every task, to show none."""
+    mine = MembershipRow.select(MembershipRow.project).where(MembershipRow.user == user)
+    return mine.where(MembershipRow.project.deleted_at.is_null()).querystrings[0]
+
+
 def _every_project() -> QueryString:
     return ProjectRow.select(ProjectRow.id).where(ProjectRow.deleted_at.is_null()).querystrings[0]
 
@@ -132,7 +138,7 @@ def _reached(actor: Actor, wanted: TaskFilter) -> list[Condition]:
     elif actor.is_admin:
         found.append(Within("in any project", _T.project, _every_project))
     else:
-        found.append(Within("in own projects", _T.project, _mine, actor.id))
+        found.append(Within("in own projects", _T.project, _mine_alive, actor.id))
     if actor.project_ids is not None:
         # Of tokens that are narrowed only: sessions have a statement without it.
         found.append(Condition("within", lambda ids: QueryString("{} = ANY({}::uuid[])", _T.project, ids), [*actor.project_ids]))

@@ -137,3 +137,11 @@ async def test_a_page_of_a_project_reads_little_more_than_a_page_whatever_narrow
             within = replace(wanted, project_id=project_id)
             # A fifth of the tasks has a priority, the rarest of these; each of the sorts is walked until a page is full.
             assert await reader.reads(ann, within, Window(LIMIT, 0, (sort,), "none")) <= 2 * 5 * (LIMIT + 2), (sort, within)
+
+
+async def test_a_page_of_all_projects_reads_nothing_of_a_deleted_one(
+    reader: Reader, connection: asyncpg.Connection[Any], ann: Actor
+) -> None:
+    await connection.execute("UPDATE projects SET deleted_at = now() WHERE key = 'ANN1'")
+    for sort in SORTS:
+        assert await reader.reads(ann, TaskFilter(), Window(LIMIT, 0, (sort,), "none")) <= PROJECTS * (LIMIT + 2), sort
