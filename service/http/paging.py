@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from service.http.responses import Response
 from service.kernel.errors import FieldError, Invalid
 from service.kernel.filter import normalized
-from service.kernel.paging import LAST_OFFSET, InvalidCursor, Position, Slice, Window
+from service.kernel.paging import LAST_OFFSET, LAST_RANKED, InvalidCursor, Position, Slice, Window
 
 if TYPE_CHECKING:
     from litestar.types import Scope
@@ -89,7 +89,8 @@ class PageQuery(Struct, forbid_unknown_fields=True, kw_only=True):
             )
         if self._place()[1] > LAST_OFFSET:
             pointer = "/page" if self._by_page else "/skip"
-            errors.append(_error(pointer, f"Offsets end at {LAST_OFFSET}; go on with next_cursor as cursor."))
+            further = f"without a sort only the best {LAST_RANKED} are shown" if ranked else "go on with next_cursor as cursor"
+            errors.append(_error(pointer, f"Offsets end at {LAST_OFFSET}; {further}."))
         if self.sort is not None and (message := wrong_sort(tuple(self.sort.split(",")), keys)) is not None:
             errors.append(_error("/sort", message))
         if ranked and self.cursor is not None:

@@ -89,6 +89,13 @@ def test_everything_wrong_with_a_window_is_told(asked: dict[str, Any], pointers:
     assert [error.pointer for error in caught.value.errors] == pointers
 
 
+@pytest.mark.parametrize(("default", "further"), [("-created_at", "next_cursor as cursor"), (None, "only the best 1000")])
+def test_past_the_last_offset_it_is_told_how_to_go_on(default: str | None, further: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        PageQuery(skip=LAST_OFFSET + 1).window(request(), KEYS, default)
+    assert further in caught.value.errors[0].message
+
+
 def test_the_only_page_links_to_itself() -> None:
     page, links = answer(window(), rows(3, 3))
     assert (page.total, page.total_is_exact, page.page, page.page_size, page.pages) == (3, True, 1, 50, 1)
