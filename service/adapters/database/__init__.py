@@ -171,12 +171,18 @@ class Database:
             self.pool.cut()
             raise
 
-    async def _execute(self, connection: Connection, sql: str) -> None:
+    async def _execute(self, connection: Connection, sql: str) -> str:
         try:
-            await connection.execute(sql)
+            return await connection.execute(sql)
         except TimeoutError:
             self.pool.cut()
             raise
+
+    async def _commit(self, connection: Connection) -> None:
+        if await self._execute(connection, "COMMIT") != "COMMIT":
+            # PostgreSQL rolls back, and says no more of it than this, where an error was raised before and swallowed.
+            message = "a unit of work swallowed an error of the database, so nothing of it was stored"
+            raise RuntimeError(message)
 
     async def _transaction(self, work: Callable[[], Awaitable[T]]) -> T:
         commit_sent = False
@@ -184,7 +190,7 @@ class Database:
             async with self._begun() as connection:
                 result = await work()
                 commit_sent = True
-                await self._execute(connection, "COMMIT")
+                await self._commit(connection)
                 return result
         except (*RETRIED, asyncpg.ReadOnlySQLTransactionError):
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.anyio
 
 SLEEP = Statement(lambda: QueryString("SELECT pg_sleep({})", Param(1)))
 ONE = Statement(lambda: QueryString("SELECT 1"))
+BROKEN = Statement(lambda: QueryString("SELECT 1 / 0"))
 ADD = Statement(lambda: QueryString("INSERT INTO scratch (value) VALUES ({})", Param(1)))
 SERIALIZABLE = Statement(lambda: QueryString("SET LOCAL transaction_isolation = 'serializable'"))
 
@@ -103,6 +105,21 @@ async def test_an_inner_unit_joins_the_outer_one(database: Database, scratch: as
     with pytest.raises(Regret):
         await database.run(outer)
     assert await scratch.fetchval("SELECT count(*) FROM scratch") == 0
+
+
+async def test_a_unit_that_swallowed_an_error_of_the_database_never_looks_committed(
+    database: Database, scratch: asyncpg.Connection[Any]
+) -> None:
+    async def work() -> str:
+        await database.fetch(ADD, 1)
+        with suppress(asyncpg.PostgresError):
+            await database.fetch(BROKEN)
+        return "done"
+
+    with pytest.raises(RuntimeError):
+        await database.run(work)
+    assert await scratch.fetchval("SELECT count(*) FROM scratch") == 0
+    assert await whole(database)
 
 
 async def test_a_unit_that_lost_a_race_is_run_again_as_a_whole(database: Database, scratch: asyncpg.Connection[Any]) -> None:
