@@ -10,8 +10,10 @@ import pytest
 
 from service.features.accounts.domain import Role, User, UserNotFound
 from service.features.accounts.repository import PiccoloUsers
+from service.features.departures.repository import PiccoloDepartures
 from tests.support.accounts import state_of
 from tests.support.people import People
+from tests.support.plans import rows_read
 from tests.support.stored import lockable, somebody_waits
 
 if TYPE_CHECKING:
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from tests.support.fakes import FakeClock
 
 pytestmark = pytest.mark.anyio
+
+STRANGERS = """
+INSERT INTO users (id, email, canonical_email, role, is_active, timezone, locale, created_at, updated_at, version, field_versions)
+SELECT gen_random_uuid(), n || '@example.com', n || '@example.com', 'user', true, 'UTC', 'en', now(), now(), 1, '{}'
+FROM generate_series(1, 3000) AS n
+"""
 
 
 @pytest.fixture
@@ -86,3 +94,18 @@ async def test_whoever_waited_sees_what_was_decided_meanwhile(
         assert admins == {other.id}
 
     await asyncio.gather(database.run(first), database.run(second))
+
+
+@pytest.mark.parametrize("repository", [PiccoloUsers, PiccoloDepartures])
+async def test_nobody_else_is_looked_at_to_find_them(
+    database: Database,
+    people: People,
+    connection: asyncpg.Connection[Any],
+    repository: type[PiccoloUsers | PiccoloDepartures],
+) -> None:
+    ann, _ = await people.add("Ann"), await the_admins(people)
+    await connection.execute(STRANGERS)
+    await connection.execute("ANALYZE users")
+    found = repository(database)
+    # Ann and three with the role, once in the indexes and once as rows.
+    assert await rows_read(database, connection, "users", lambda: found.lock_with_admins(ann.id)) <= 2 * 4
