@@ -12,6 +12,7 @@ from piccolo.table import Table
 
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.engine import ENGINE
+from service.adapters.database.pruning import Pruning
 from service.kernel.ports import RateLimiter
 from service.kernel.rates import Count, Standing
 
@@ -50,11 +51,7 @@ TAKE = Statement(
 )  # fmt: skip
 
 # It waits for nobody: who holds a caller's row may be waiting for everyone's.
-PRUNE = Statement(
-    lambda: QueryString(
-        "DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE ends_at <= {} FOR UPDATE SKIP LOCKED)", Param(1)
-    )
-)
+PRUNE = Pruning(RateLimitRow, lambda now: RateLimitRow.ends_at <= now)
 
 
 class PostgresRateLimits(RateLimiter):
@@ -74,7 +71,7 @@ class PostgresRateLimits(RateLimiter):
 
     async def prune(self) -> None:
         """See ports.RateLimiter."""
-        await self._database.fetch(PRUNE, self._clock.now())
+        await PRUNE.run(self._database, self._clock.now())
 
 
 def _count(taken: int, ends_at: datetime, now: datetime) -> Count:

@@ -60,7 +60,7 @@ class PostgresAnswers(KeptAnswers):
 
     async def prune(self) -> None:
         """See ports.KeptAnswers."""
-        await self._database.fetch(PRUNE, self._clock.now() - KEPT)
+        await PRUNE.run(self._database, self._clock.now() - KEPT)
 
 
 def _answer(row: Record) -> KeptAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from piccolo.querystring import QueryString
 
+from service.adapters.database.pruning import Pruning
 from service.adapters.database.statements import Param, Statement
 from service.adapters.idempotency.tables import KeptAnswerRow
 
@@ -36,4 +37,4 @@ KEEP = Statement(
     )
 )
 
-PRUNE = Statement(lambda: KeptAnswerRow.delete().where(KeptAnswerRow.created_at <= Param(1)))
+PRUNE = Pruning(KeptAnswerRow, lambda before: KeptAnswerRow.created_at <= before)

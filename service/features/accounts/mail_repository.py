@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
+from service.adapters.database.pruning import Pruning
 from service.features.accounts.domain import MailRequest
 from service.features.accounts.mail_ports import MailRequests
 from service.features.accounts.tables import MailAllowanceRow, MailRequestRow
@@ -53,8 +54,8 @@ ADMIT = Statement(
         Param(1), Param(2), Param(3), Param(2), Param(4), Param(1), Param(5),
     )
 )  # fmt: skip
-PRUNE_REQUESTS = Statement(lambda: MailRequestRow.delete().where(_R.created_at <= Param(1)))
-PRUNE_ALLOWANCES = Statement(lambda: MailAllowanceRow.delete().where(_A.taken_at <= Param(1)))
+PRUNE_REQUESTS = Pruning(MailRequestRow, lambda before: _R.created_at <= before)
+PRUNE_ALLOWANCES = Pruning(MailAllowanceRow, lambda before: _A.taken_at <= before)
 
 
 class PiccoloMailRequests(MailRequests):
@@ -90,5 +91,5 @@ class PiccoloMailRequests(MailRequests):
 
     async def prune(self, now: datetime) -> None:
         """See mail_ports.MailRequests."""
-        await self._database.fetch(PRUNE_REQUESTS, now - _KEPT)
-        await self._database.fetch(PRUNE_ALLOWANCES, now - _HOUR)
+        await PRUNE_REQUESTS.run(self._database, now - _KEPT)
+        await PRUNE_ALLOWANCES.run(self._database, now - _HOUR)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
+from service.adapters.database.pruning import Pruning
 from service.adapters.tokens import digest
 from service.features.accounts.domain import UsedToken
 from service.features.accounts.ports import OneTimeTokens
@@ -46,7 +47,7 @@ VOID_ALL = Statement(
         Param(1), Param(1),
     )
 )  # fmt: skip
-PRUNE_TOKENS = Statement(lambda: OneTimeTokenRow.delete().where(OneTimeTokenRow.expires_at <= Param(1)))
+PRUNE_TOKENS = Pruning(OneTimeTokenRow, lambda now: OneTimeTokenRow.expires_at <= now)
 
 
 class PiccoloOneTimeTokens(OneTimeTokens):
@@ -80,4 +81,4 @@ class PiccoloOneTimeTokens(OneTimeTokens):
 
     async def prune(self, now: datetime) -> None:
         """See ports.OneTimeTokens."""
-        await self._database.fetch(PRUNE_TOKENS, now)
+        await PRUNE_TOKENS.run(self._database, now)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
+from service.adapters.database.pruning import Pruning
 from service.adapters.tokens import digest
-from service.features.accounts.tables import DeviceTokenRow
+from service.features.accounts.tables import DeviceTokenRow, LoginThrottleRow
 from service.features.accounts.throttle_domain import MOST_FAILURES, WINDOW, Notice, Slot, Throttle
 from service.features.accounts.throttle_ports import DeviceTokens, Throttles
 
@@ -61,7 +62,7 @@ CLAIM_NOTICES = Statement(
         "RETURNING users.id, users.version, locked_until"
     )
 )
-PRUNE = Statement(lambda: QueryString("DELETE FROM login_throttles WHERE touched_at < {}", Param(1)))
+PRUNE = Pruning(LoginThrottleRow, lambda before: LoginThrottleRow.touched_at < before)
 
 
 class PiccoloThrottles(Throttles):
@@ -104,7 +105,7 @@ class PiccoloThrottles(Throttles):
 
     async def prune(self, before: datetime) -> None:
         """See throttle_ports.Throttles."""
-        await self._database.fetch(PRUNE, before)
+        await PRUNE.run(self._database, before)
 
 
 _D = DeviceTokenRow
@@ -122,7 +123,7 @@ RENEW_DEVICE = Statement(
     lambda: _D.update({_D.last_used_at: Param(2), _D.expires_at: Param(3)}).where(_D.id == Param(1)),
 )
 DROP_DEVICES = Statement(lambda: _D.delete().where(_D.address == Param(1)))
-PRUNE_DEVICES = Statement(lambda: _D.delete().where(_D.expires_at <= Param(1)))
+PRUNE_DEVICES = Pruning(DeviceTokenRow, lambda now: _D.expires_at <= now)
 
 
 class PiccoloDeviceTokens(DeviceTokens):
@@ -150,7 +151,7 @@ class PiccoloDeviceTokens(DeviceTokens):
 
     async def prune(self, now: datetime) -> None:
         """See throttle_ports.DeviceTokens."""
-        await self._database.fetch(PRUNE_DEVICES, now)
+        await PRUNE_DEVICES.run(self._database, now)
 
 
 def _throttle(row: asyncpg.Record | None) -> Throttle:

@@ -9,6 +9,7 @@ from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.lists import Condition, Key, ListStatements
+from service.adapters.database.pruning import Pruning
 from service.adapters.tokens import digest
 from service.features.members.invitation_domain import Invitation, InvitationLink, InvitationNotFound, Offer
 from service.features.members.invitation_ports import Invitations
@@ -117,7 +118,7 @@ ISSUE = Statement(
     )
 )  # fmt: skip
 
-PRUNE = Statement(lambda: _I.delete().where(_I.expires_at <= Param(1)))
+PRUNE = Pruning(InvitationRow, lambda now: _I.expires_at <= now)
 
 
 class PiccoloInvitations(Invitations):
@@ -182,7 +183,7 @@ class PiccoloInvitations(Invitations):
 
     async def prune(self, now: datetime) -> None:
         """See invitation_ports.Invitations."""
-        await self._database.fetch(PRUNE, now)
+        await PRUNE.run(self._database, now)
 
     def _open(self) -> Condition:
         return Condition("open", lambda now: _I.expires_at > now, self._clock.now())

@@ -9,6 +9,7 @@ from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.lists import Condition, Key, ListStatements
+from service.adapters.database.pruning import Pruning
 from service.features.accounts.domain import Role
 from service.features.personal_tokens.domain import Bearer, PersonalToken, PersonalTokenNotFound
 from service.features.personal_tokens.ports import PersonalTokens
@@ -94,7 +95,8 @@ MEMBERSHIPS = Statement(
     )
 )  # fmt: skip
 
-PRUNE = Statement(lambda: _T.delete().where((_T.revoked_at < Param(1)) | (_T.expires_at < Param(1))))
+# In the words of its index; LEAST passes over NULLs.
+PRUNE = Pruning(PersonalTokenRow, lambda now: QueryString("LEAST({}, {}) < {}", _T.revoked_at, _T.expires_at, now))
 
 
 class PiccoloPersonalTokens(PersonalTokens):
@@ -142,7 +144,7 @@ class PiccoloPersonalTokens(PersonalTokens):
 
     async def prune(self, before: datetime) -> None:
         """See ports.PersonalTokens."""
-        await self._database.fetch(PRUNE, before)
+        await PRUNE.run(self._database, before)
 
 
 def _token(row: Iterable[Any]) -> PersonalToken:

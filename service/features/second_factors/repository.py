@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
+from service.adapters.database.pruning import Pruning
 from service.adapters.tokens import digest
 from service.features.accounts.tables import UserRow
 from service.features.second_factors.domain import Challenged, Waiting
@@ -110,7 +111,7 @@ COUNT = Statement(
     )
 )  # fmt: skip
 END = Statement(lambda: MfaChallengeRow.delete().where(_C.token_hash == Param(1)))
-PRUNE = Statement(lambda: MfaChallengeRow.delete().where(_C.expires_at <= Param(1)))
+PRUNE = Pruning(MfaChallengeRow, lambda now: _C.expires_at <= now)
 
 
 class PiccoloMfaChallenges(MfaChallenges):
@@ -150,4 +151,4 @@ class PiccoloMfaChallenges(MfaChallenges):
 
     async def prune(self, now: datetime) -> None:
         """See ports.MfaChallenges."""
-        await self._database.fetch(PRUNE, now)
+        await PRUNE.run(self._database, now)
