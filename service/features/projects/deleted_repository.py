@@ -25,10 +25,13 @@ DOOM = Statement(
 
 HOLD = Statement(lambda: QueryString("SELECT id FROM projects WHERE id = {} FOR UPDATE", Param(1)))
 
-# Tasks and views belong to features above, so their tables go by their names here.
+# Tasks and views belong to features above, so their tables go by their names here. The last numbers first: what goes with a task
+# above it is not counted, and most tasks are older than those below them.
 PURGE_TASKS = Statement(
     lambda: QueryString(
-        "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE project_id = {} LIMIT {}) RETURNING id", Param(1), Param(2)
+        "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE project_id = {} ORDER BY number DESC LIMIT {}) RETURNING id",
+        Param(1),
+        Param(2),
     )
 )
 

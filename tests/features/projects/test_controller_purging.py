@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -106,6 +107,16 @@ async def test_a_project_is_purged_in_batches(
     await project_purges(ports).run()
     assert await kept(connection) == (0, 0, 0)
     assert WORD not in await everything(connection)
+
+
+async def test_tasks_go_before_those_above_them(
+    ann: Api, web: dict[str, Any], ports: Ports, connection: asyncpg.Connection[Any]
+) -> None:
+    async def batch() -> int:
+        return await PiccoloDeletedProjects(ports.database).purge_tasks(UUID(web["id"]), 2)
+
+    assert [await ports.database.run(batch) for _ in range(4)] == [2, 2, 2, 1]
+    assert await connection.fetchval("SELECT count(*) FROM tasks") == 0
 
 
 async def test_a_purge_that_was_interrupted_can_not_be_undone_and_is_finished_by_the_next(
