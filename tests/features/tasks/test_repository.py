@@ -28,24 +28,8 @@ MISSING = UUID("00000000-0000-7000-8000-000000000000")
 
 
 @pytest.fixture
-def tasks(database: Database, clock: FakeClock) -> PiccoloTasks:
-    return PiccoloTasks(database, clock)
-
-
-@pytest.fixture
-async def ann(connection: asyncpg.Connection[Any]) -> Actor:
-    return await a_stored_user(connection, "Ann")
-
-
-@pytest.fixture
 async def bob(connection: asyncpg.Connection[Any]) -> Actor:
     return await a_stored_user(connection, "Bob")
-
-
-@pytest.fixture
-async def web(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
-    """Ann's project WEB."""
-    return await a_stored_project(connection, ann, "WEB")
 
 
 async def test_a_task_is_found_whole_by_its_id_and_by_its_key(

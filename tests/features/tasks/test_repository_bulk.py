@@ -37,17 +37,6 @@ def bulk(database: Database, clock: FakeClock) -> PiccoloBulkTasks:
 
 
 @pytest.fixture
-async def ann(connection: asyncpg.Connection[Any]) -> Actor:
-    return await a_stored_user(connection, "Ann")
-
-
-@pytest.fixture
-async def web(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
-    """Ann's project WEB."""
-    return await a_stored_project(connection, ann, "WEB")
-
-
-@pytest.fixture
 async def api_(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
     """Ann's project API."""
     return await a_stored_project(connection, ann, "API")

@@ -27,22 +27,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 BY_NUMBER = Window(50, 0, ("number",))
 
 
-@pytest.fixture
-def tasks(database: Database, clock: FakeClock) -> PiccoloTasks:
-    return PiccoloTasks(database, clock)
-
-
-@pytest.fixture
-async def ann(connection: asyncpg.Connection[Any]) -> Actor:
-    return await a_stored_user(connection, "Ann")
-
-
-@pytest.fixture
-async def web(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
-    """Ann's project WEB."""
-    return await a_stored_project(connection, ann, "WEB")
-
-
 async def meant(tasks: PiccoloTasks, actor: Actor, text: str) -> str:
     """The titles of the tasks that a filter means."""
     found = await tasks.page(actor, TaskFilter(filter=task_filter(text)), BY_NUMBER)

@@ -18,7 +18,6 @@ from tests.support.stored import a_stored_project, a_stored_task, a_stored_user
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from service.adapters.database import Database
     from service.features.tasks.domain import Task
     from service.kernel.actor import Actor
     from service.kernel.paging import Slice
@@ -27,22 +26,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 BY_NUMBER = Window(50, 0, ("number",))
-
-
-@pytest.fixture
-def tasks(database: Database, clock: FakeClock) -> PiccoloTasks:
-    return PiccoloTasks(database, clock)
-
-
-@pytest.fixture
-async def ann(connection: asyncpg.Connection[Any]) -> Actor:
-    return await a_stored_user(connection, "Ann")
-
-
-@pytest.fixture
-async def web(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
-    """Ann's project WEB."""
-    return await a_stored_project(connection, ann, "WEB")
 
 
 def titles(found: Slice[Task]) -> str:

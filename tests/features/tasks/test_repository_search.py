@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from service.adapters.database import Database
     from service.features.tasks.domain import Task
     from service.kernel.actor import Actor
     from service.kernel.paging import Slice
-    from tests.support.fakes import FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -33,22 +31,6 @@ INSERT INTO tasks (id, project_id, number, title, status, priority, reporter_id,
                    field_versions)
 SELECT gen_random_uuid(), $1, n, 'Many', 'todo', 3, $2, 0, $3, $3, 1, '{}' FROM generate_series(1, $4) AS n
 """
-
-
-@pytest.fixture
-def tasks(database: Database, clock: FakeClock) -> PiccoloTasks:
-    return PiccoloTasks(database, clock)
-
-
-@pytest.fixture
-async def ann(connection: asyncpg.Connection[Any]) -> Actor:
-    return await a_stored_user(connection, "Ann")
-
-
-@pytest.fixture
-async def web(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
-    """Ann's project WEB."""
-    return await a_stored_project(connection, ann, "WEB")
 
 
 def numbers(found: Slice[Task]) -> list[int]:

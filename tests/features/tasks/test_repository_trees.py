@@ -13,33 +13,16 @@ import pytest
 from service.features.tasks.domain import TaskRef
 from service.features.tasks.repository import PiccoloTasks
 from tests.support.factories import SOME_DAY
-from tests.support.stored import a_stored_project, a_stored_task, a_stored_user, somebody_waits
+from tests.support.stored import a_stored_project, a_stored_task, somebody_waits
 
 if TYPE_CHECKING:
     from service.adapters.database import Database
     from service.features.tasks.domain import TaskState
     from service.kernel.actor import Actor
-    from tests.support.fakes import FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 MISSING = UUID("00000000-0000-7000-8000-000000000000")
-
-
-@pytest.fixture
-def tasks(database: Database, clock: FakeClock) -> PiccoloTasks:
-    return PiccoloTasks(database, clock)
-
-
-@pytest.fixture
-async def ann(connection: asyncpg.Connection[Any]) -> Actor:
-    return await a_stored_user(connection, "Ann")
-
-
-@pytest.fixture
-async def web(connection: asyncpg.Connection[Any], ann: Actor) -> UUID:
-    """Ann's project WEB."""
-    return await a_stored_project(connection, ann, "WEB")
 
 
 @pytest.fixture
