@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -51,6 +52,29 @@ class Ranking(Condition):
         """As of a condition; every argument is bound."""
         super().__init__(name, build, *arguments)
         self.most = most
+
+
+class Either(Condition):
+    """That a row passes one of several conditions, of which it never passes two, and each of which has its own indexes.
+
+    PostgreSQL would read all rows for an OR, and sort them. So a window takes as many rows as it needs of each, as of each
+    parent that a row can be within, and the first of those.
+    """
+
+    __slots__ = ("builds",)
+
+    def __init__(self, name: str, builds: Sequence[Callable[..., QueryString]], argument: Any) -> None:
+        """`builds` make the SQL of one condition each, of the same argument; see Condition."""
+        super().__init__(name, self._any, argument, generic=True)
+        self.builds = builds
+
+    def _any(self, param: Any) -> QueryString:
+        texts = " OR ".join("({})" for _ in self.builds)
+        return QueryString(f"({texts})", *(build(param) for build in self.builds))
+
+    def each(self) -> list[Condition]:
+        """The conditions one by one."""
+        return [Condition(self.name, build, *(self.arguments or [None]), generic=True) for build in self.builds]
 
 
 class Within(Condition):
@@ -108,6 +132,12 @@ def where(query: Select[Any], conditions: Sequence[Condition], place: Place = _s
 def each_alone(conditions: Sequence[Condition]) -> list[Condition]:
     """The conditions on the rows of one parent, where there are several."""
     return [condition.alone() if isinstance(condition, Within) else condition for condition in conditions]
+
+
+def ranges_of(conditions: Sequence[Condition]) -> list[list[Condition]]:
+    """The same, once for each way to pass them."""
+    ways = [condition.each() if isinstance(condition, Either) else [condition] for condition in each_alone(conditions)]
+    return [list(way) for way in product(*ways)]
 
 
 def parents_of(conditions: Sequence[Condition], place: Place = _seen) -> QueryString | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from service.adapters.database import keyset
-from service.adapters.database.conditions import Condition, Ranking, Within, names_of, values_of
+from service.adapters.database.conditions import Condition, Either, Ranking, Within, names_of, values_of
 from service.adapters.database.keyset import Key
 from service.adapters.database.statements import Param, Statement
 from service.adapters.database.windows import Windows
@@ -31,7 +31,7 @@ MAX_KEPT = 500
 # A page of the default size or of the largest, with the row that tells whether the list goes on.
 _CEILINGS = (51, 201)
 
-__all__ = ["Condition", "Key", "ListStatements", "Ranking", "Within", "like"]
+__all__ = ["Condition", "Either", "Key", "ListStatements", "Ranking", "Within", "like"]
 
 
 class ListStatements:

@@ -8,7 +8,7 @@ from uuid import UUID
 from piccolo.querystring import QueryString
 
 from service.adapters.database import keyset
-from service.adapters.database.conditions import each_alone, parents_of, place_of, values_of, where
+from service.adapters.database.conditions import each_alone, parents_of, place_of, ranges_of, values_of, where
 from service.adapters.database.keyset import Key
 from service.adapters.database.statements import Param
 from service.kernel.paging import LAST_RANKED
@@ -64,13 +64,12 @@ class Windows:
         """The rows behind a position or before it; its values and how many are the last arguments."""
         keys, bound = [*self.of(sort), Key(self._tie, UUID)], len(values_of(conditions))
         order = keyset.order(sort, keys[:-1], backwards=position.backwards)
-        alone, place = each_alone(conditions), place_of(conditions)
+        ways, place = ranges_of(conditions), place_of(conditions)
         branches = list(keyset.branches(sort, keys, known, lambda number, held: place(bound + number, held), position))
 
         def reach(selecting: Selecting) -> QueryString:
-            rows = [where(self._marked(selecting, sort).where(branch), alone, place) for branch in branches]
-            ranges = [QueryString(f"({{}} ORDER BY {order} LIMIT {ceiling})", each) for each in rows]
-            return QueryString(f"SELECT * FROM ({' UNION ALL '.join('{}' for _ in ranges)}) AS ranges", *ranges)
+            rows = [where(self._marked(selecting, sort).where(branch), way, place) for branch in branches for way in ways]
+            return _ranges(rows, order, QueryString(f"{ceiling}"))
 
         cut = QueryString("LIMIT {}", Param(bound + sum(known) + 1))
         return self._window(conditions, sort, order, reach, QueryString(f"{ceiling}"), cut)
@@ -124,8 +123,8 @@ class Windows:
         order = keyset.order(sort, self.of(sort), backwards=False)
 
         def reach(selecting: Selecting) -> QueryString:
-            rows = where(self._marked(selecting, sort), each_alone(conditions), place_of(conditions))
-            return QueryString(f"{{}} ORDER BY {order} LIMIT {{}}", rows, most)
+            rows = [where(self._marked(selecting, sort), way, place_of(conditions)) for way in ranges_of(conditions)]
+            return _ranges(rows, order, most)
 
         return self._window(conditions, sort, order, reach, most, cut)
 
@@ -154,3 +153,11 @@ class Windows:
         return selecting().columns(
             *(QueryString("{}", column).as_alias(f"key_{number}") for number, column in enumerate(columns))
         )
+
+
+def _ranges(rows: Sequence[QueryString], order: str, most: QueryString) -> QueryString:
+    """The first of each, one behind the other."""
+    if len(rows) == 1:
+        return QueryString(f"{{}} ORDER BY {order} LIMIT {{}}", rows[0], most)
+    ranges = [QueryString(f"({{}} ORDER BY {order} LIMIT {{}})", each, most) for each in rows]
+    return QueryString(f"SELECT * FROM ({' UNION ALL '.join('{}' for _ in ranges)}) AS ranges", *ranges)

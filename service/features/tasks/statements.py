@@ -9,7 +9,7 @@ from uuid import UUID
 from piccolo.columns.combination import And
 from piccolo.querystring import QueryString
 
-from service.adapters.database.lists import Condition, Key, ListStatements, Within
+from service.adapters.database.lists import Condition, Either, Key, ListStatements, Within
 from service.adapters.database.statements import Param, Statement
 from service.features.projects.tables import MembershipRow, ProjectRow
 from service.features.tasks.tables import TaskRow
@@ -98,11 +98,9 @@ ALIVE = Condition("alive", lambda _: _T.deleted_at.is_null(), None)
 
 def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Condition]:
     """The filters of a list, visibility first; a search has looked at projects before."""
-    found = [] if wanted.deleted else [ALIVE]
+    found = [_restorable(actor) if wanted.deleted else ALIVE]
     if wanted.search is None:
         found += _reached(actor, wanted)
-    if not actor.is_admin and wanted.deleted:
-        found.append(_restorable(actor))
     found += [
         Condition(name, build, value)
         for name, build, value in (
@@ -148,10 +146,17 @@ def _reached(actor: Actor, wanted: TaskFilter) -> list[Condition]:
 
 
 def _restorable(actor: Actor) -> Condition:
-    mine = "SELECT project_id FROM memberships WHERE role IN ('maintainer', 'owner') AND user_id = {}"
-    return Condition(
-        "restorable", lambda user: QueryString(f"({{}} IS NULL OR {{}} IN ({mine}))", _T.deleted_at, _T.project, user), actor.id
-    )
+    def alive(_: Any) -> QueryString:
+        return QueryString("{} IS NULL", _T.deleted_at)
+
+    def deleted(_: Any) -> QueryString:
+        return QueryString("{} IS NOT NULL", _T.deleted_at)
+
+    def own(user: Any) -> QueryString:
+        mine = "SELECT project_id FROM memberships WHERE role IN ('maintainer', 'owner') AND user_id = {}"
+        return QueryString(f"{{}} AND {{}} IN ({mine})", deleted(user), _T.project, user)
+
+    return Either("kept", (alive, deleted), None) if actor.is_admin else Either("restorable", (alive, own), actor.id)
 
 
 # The ids of tasks that have labels; the condition on those follows.

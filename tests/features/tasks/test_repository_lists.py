@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from service.features.tasks.ports import TaskFilter
@@ -222,3 +224,43 @@ async def test_a_total_past_ten_thousand_says_at_least_wherever_the_window_ends(
     await many_tasks(connection, web, ann, 10_050)
     found = await tasks.page(ann, TaskFilter(), Window(200, 10_000, ("number",)))
     assert (len(found.items), found.total, found.total_is_exact) == (50, 10_000, False)
+
+
+@pytest.fixture
+async def kept(connection: asyncpg.Connection[Any], ann: Actor, web: UUID) -> None:
+    """24 tasks in each of three projects, every third deleted; Ann may restore those in two of them."""
+    bob = await a_stored_user(connection, "Bob")
+    api = await a_stored_project(connection, bob, "API", maintainer=ann)
+    shop = await a_stored_project(connection, bob, "SHOP", member=ann)
+    for project_id, number in product((web, api, shop), range(24)):
+        await a_stored_task(
+            connection, project_id, ann, title=f"T{number % 7}", status=("todo", "in_progress")[number % 2],
+            due_date=None if number % 4 == 0 else SOME_DAY + timedelta(days=number % 5),
+            deleted_at=None if number % 3 else SOME_DAY, created_at=SOME_DAY + timedelta(minutes=number // 2),
+        )  # fmt: skip
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("sort", ["-created_at", "due_date", "-due_date", "title", "-status,priority"])
+async def test_deleted_tasks_stand_in_the_order_of_the_list_however_one_comes_to_them(
+    tasks: PiccoloTasks, ann: Actor, web: UUID, sort: str
+) -> None:
+    async def shown(wanted: TaskFilter, window: Window) -> tuple[list[UUID], Slice[Task]]:
+        page = await tasks.page(ann, wanted, replace(window, sort=tuple(sort.split(","))))
+        return [task.id for task in page.items], page
+
+    for wanted, most in ((TaskFilter(deleted=True), 24 + 24 + 16), (TaskFilter(deleted=True, project_id=web), 24)):
+        whole, _ = await shown(wanted, Window(100, 0, ()))
+        assert len(whole) == most
+        skipping = [(await shown(wanted, Window(7, skip, ())))[0] for skip in range(0, most, 7)]
+        ids, page = await shown(wanted, Window(7, 0, ()))
+        forth = [ids]
+        while page.next:
+            ids, page = await shown(wanted, Window(7, 0, (), position=page.next))
+            forth.append(ids)
+        back = [ids]
+        while page.prev:
+            ids, page = await shown(wanted, Window(7, 0, (), position=page.prev))
+            back.insert(0, ids)
+        assert skipping == forth == back
+        assert [id_ for ids in forth for id_ in ids] == whole
