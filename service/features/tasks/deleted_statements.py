@@ -53,11 +53,12 @@ LOCK_DUE_PROJECT = Statement(
     )
 )
 
+# By an array of ids: PostgreSQL takes a recursion for a great many rows, and reads every task there is to join them.
 PURGE = Statement(
     lambda: QueryString(
         f"WITH RECURSIVE doomed AS ((SELECT id FROM tasks WHERE project_id = {{}} AND {_DUE} ORDER BY deleted_at, id LIMIT {{}}) "
         "UNION SELECT t.id FROM tasks t JOIN doomed d ON t.parent_id = d.id) "
-        "DELETE FROM tasks t USING doomed, projects p WHERE t.id = doomed.id AND p.id = t.project_id "
+        "DELETE FROM tasks t USING projects p WHERE t.id = ANY(ARRAY(SELECT id FROM doomed)) AND p.id = t.project_id "
         "RETURNING t.id, p.key || '-' || t.number, t.version",
         Param(1),
         Param(2),
