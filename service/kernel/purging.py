@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
-from uuid import UUID
 
 from service.kernel.actor import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
+    from uuid import UUID
 
     from service.kernel.events import Event
     from service.kernel.ports import Clock, Ids, Outbox, UnitOfWork
@@ -36,15 +36,16 @@ T_co = TypeVar("T_co", bound=Purged, covariant=True)
 class DeletedRows(Protocol[T_co]):
     """What purging needs from storage."""
 
-    async def lock_due_project(self, cutoff: datetime, after: UUID) -> UUID | None:
-        """The next project by id from `after` on with rows deleted before the cutoff; its own row locked.
-
-        Those whose row somebody else has locked are left out.
-        """
+    async def due(self, cutoff: datetime, but: Collection[UUID], most: int) -> Mapping[UUID, Sequence[UUID]]:
+        """Some deletions of before the cutoff, by their project, outside of those that are named."""
         ...
 
-    async def purge(self, project_id: UUID, cutoff: datetime, most: int) -> Sequence[T_co]:
-        """Remove what was deleted in a locked project before the cutoff, by at most so many deletions."""
+    async def lock_idle_project(self, project_id: UUID) -> bool:
+        """Lock a project's row until the unit of work ends; False where somebody else has locked it, or it is gone."""
+        ...
+
+    async def purge(self, ids: Sequence[UUID], cutoff: datetime) -> Sequence[T_co]:
+        """Remove what went by these deletions in a locked project, unless it came back meanwhile."""
         ...
 
 
@@ -67,17 +68,18 @@ class Purges(ABC, Generic[T]):
 
     async def run(self) -> None:
         """Purge what is due, project by project; one that somebody is changing right now waits for the next run."""
-        after: UUID | None = UUID(int=0)
-        while after is not None:
-            after = await self._unit_of_work.run(partial(self._batch, after))
-
-    async def _batch(self, after: UUID) -> UUID | None:
         cutoff = self._clock.now() - self._kept
-        project_id = await self._deleted_rows.lock_due_project(cutoff, after)
-        if project_id is None:
-            return None
-        purged = await self._deleted_rows.purge(project_id, cutoff, BATCH)
+        waiting: set[UUID] = set()
+        while due := await self._deleted_rows.due(cutoff, waiting, BATCH):
+            for project_id, ids in due.items():
+                if not await self._unit_of_work.run(partial(self._batch, project_id, ids, cutoff)):
+                    waiting.add(project_id)
+
+    async def _batch(self, project_id: UUID, ids: Sequence[UUID], cutoff: datetime) -> bool:
+        if not await self._deleted_rows.lock_idle_project(project_id):
+            return False
+        purged = await self._deleted_rows.purge(ids, cutoff)
         await self._outbox.forget([row.id for row in purged])
         events = (self.told(project_id, row) for row in purged)
         await self._outbox.publish(Actor.system(f"job-{self._ids.new()}"), *events)
-        return project_id
+        return bool(purged)

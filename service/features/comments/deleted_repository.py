@@ -8,30 +8,24 @@ from piccolo.querystring import QueryString
 
 from service.adapters.database import Database, Param, Statement
 from service.features.comments.deleted_ports import DeletedComments, PurgedComment
+from service.features.projects.deleted_repository import by_project, lock_idle_project
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
-# Whoever writes in the project waits, or is not waited for: restores lock its row first, and so do purges of its tasks.
-LOCK_DUE_PROJECT = Statement(
+DUE = Statement(
     lambda: QueryString(
-        "SELECT id FROM projects WHERE id >= {} "
-        "AND id IN (SELECT t.project_id FROM comments c JOIN tasks t ON t.id = c.task_id WHERE c.deleted_at <= {}) "
-        "ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
-        Param(1),
-        Param(2),
+        "SELECT t.project_id, c.id FROM comments c JOIN tasks t ON t.id = c.task_id "
+        "WHERE c.deleted_at <= {} AND t.project_id <> ALL({}::uuid[]) ORDER BY c.deleted_at LIMIT {}",
+        *map(Param, (1, 2, 3)),
     )
 )
 
 PURGE = Statement(
     lambda: QueryString(
-        "WITH doomed AS (SELECT c.id FROM comments c JOIN tasks t ON t.id = c.task_id "
-        "WHERE t.project_id = {} AND c.deleted_at <= {} ORDER BY c.deleted_at, c.id LIMIT {}) "
-        "DELETE FROM comments c USING doomed WHERE c.id = doomed.id RETURNING c.id, c.task_id, c.version",
-        Param(1),
-        Param(2),
-        Param(3),
+        "DELETE FROM comments WHERE id = ANY({}::uuid[]) AND deleted_at <= {} RETURNING id, task_id, version", Param(1), Param(2)
     )
 )
 
@@ -42,12 +36,14 @@ class PiccoloDeletedComments(DeletedComments):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lock_due_project(self, cutoff: datetime, after: UUID) -> UUID | None:
-        """See deleted_ports.DeletedComments."""
-        row = await self._database.fetch_row(LOCK_DUE_PROJECT, after, cutoff)
-        return row[0] if row else None
+    async def due(self, cutoff: datetime, but: Collection[UUID], most: int) -> dict[UUID, list[UUID]]:
+        """See purging.DeletedRows."""
+        return by_project(await self._database.fetch(DUE, cutoff, list(but), most))
 
-    async def purge(self, project_id: UUID, cutoff: datetime, most: int) -> list[PurgedComment]:
-        """See deleted_ports.DeletedComments."""
-        rows = await self._database.fetch(PURGE, project_id, cutoff, most)
-        return [PurgedComment(*row) for row in rows]
+    async def lock_idle_project(self, project_id: UUID) -> bool:
+        """See purging.DeletedRows."""
+        return await lock_idle_project(self._database, project_id)
+
+    async def purge(self, ids: Sequence[UUID], cutoff: datetime) -> list[PurgedComment]:
+        """See purging.DeletedRows."""
+        return [PurgedComment(*row) for row in await self._database.fetch(PURGE, list(ids), cutoff)]

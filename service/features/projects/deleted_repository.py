@@ -11,6 +11,7 @@ from service.features.projects.deleted_ports import DeletedProjects, DoomedProje
 from service.features.projects.tables import ProjectRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -24,6 +25,9 @@ DOOM = Statement(
 )  # fmt: skip
 
 HOLD = Statement(lambda: QueryString("SELECT id FROM projects WHERE id = {} FOR UPDATE", Param(1)))
+
+# For what is purged in a project: whoever writes there waits, or is not waited for.
+LOCK_IDLE = Statement(lambda: QueryString("SELECT id FROM projects WHERE id = {} FOR NO KEY UPDATE SKIP LOCKED", Param(1)))
 
 # Tasks and views belong to features above, so their tables go by their names here. The last numbers first: what goes with a task
 # above it is not counted, and most tasks are older than those below them.
@@ -42,6 +46,19 @@ PURGE_VIEWS = Statement(
 )
 
 PURGE = Statement(lambda: ProjectRow.delete().where(ProjectRow.id == Param(1)))
+
+
+async def lock_idle_project(database: Database, project_id: UUID) -> bool:
+    """See purging.DeletedRows."""
+    return await database.fetch_row(LOCK_IDLE, project_id) is not None
+
+
+def by_project(rows: Iterable[Iterable[UUID]]) -> dict[UUID, list[UUID]]:
+    """The ids of rows by the id of their project, which stands first."""
+    found: dict[UUID, list[UUID]] = {}
+    for project_id, id_ in rows:
+        found.setdefault(project_id, []).append(id_)
+    return found
 
 
 class PiccoloDeletedProjects(DeletedProjects):

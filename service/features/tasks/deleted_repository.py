@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.adapters.database import Database
+from service.features.projects.deleted_repository import by_project, lock_idle_project
 from service.features.projects.domain import ProjectState
 from service.features.tasks import deleted_statements
 from service.features.tasks.deleted_ports import DeletedTasks, PurgedTask
@@ -13,7 +14,7 @@ from service.features.tasks.repository import state_of
 from service.kernel.text import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -46,12 +47,15 @@ class PiccoloDeletedTasks(DeletedTasks):
         """See deleted_ports.DeletedTasks."""
         await self._database.fetch(deleted_statements.RESTORE, [task.state.id for task in tasks], now)
 
-    async def lock_due_project(self, cutoff: datetime, after: UUID) -> UUID | None:
-        """See deleted_ports.DeletedTasks."""
-        row = await self._database.fetch_row(deleted_statements.LOCK_DUE_PROJECT, after, cutoff)
-        return row[0] if row else None
+    async def due(self, cutoff: datetime, but: Collection[UUID], most: int) -> dict[UUID, list[UUID]]:
+        """See purging.DeletedRows."""
+        return by_project(await self._database.fetch(deleted_statements.DUE, cutoff, list(but), most))
 
-    async def purge(self, project_id: UUID, cutoff: datetime, most: int) -> list[PurgedTask]:
-        """See deleted_ports.DeletedTasks."""
-        rows = await self._database.fetch(deleted_statements.PURGE, project_id, cutoff, most)
+    async def lock_idle_project(self, project_id: UUID) -> bool:
+        """See purging.DeletedRows."""
+        return await lock_idle_project(self._database, project_id)
+
+    async def purge(self, ids: Sequence[UUID], cutoff: datetime) -> list[PurgedTask]:
+        """See purging.DeletedRows."""
+        rows = await self._database.fetch(deleted_statements.PURGE, list(ids), cutoff)
         return [PurgedTask(*row) for row in rows]

@@ -43,25 +43,20 @@ RESTORE = Statement(
 # A deletion is purged as a whole: the task that was deleted is due, and takes along what is below it.
 _DUE = "deleted_at <= {} AND coalesce(deleted_with, id) = id"
 
-# Whoever writes in the project waits, or is not waited for: that is what other purges, restores and changes lock first.
-LOCK_DUE_PROJECT = Statement(
+DUE = Statement(
     lambda: QueryString(
-        f"SELECT id FROM projects WHERE id >= {{}} AND id IN (SELECT project_id FROM tasks WHERE {_DUE}) "
-        "ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
-        Param(1),
-        Param(2),
+        f"SELECT project_id, id FROM tasks WHERE {_DUE} AND project_id <> ALL({{}}::uuid[]) LIMIT {{}}", *map(Param, (1, 2, 3))
     )
 )
 
 # By an array of ids: PostgreSQL takes a recursion for a great many rows, and reads every task there is to join them.
 PURGE = Statement(
     lambda: QueryString(
-        f"WITH RECURSIVE doomed AS ((SELECT id FROM tasks WHERE project_id = {{}} AND {_DUE} ORDER BY deleted_at, id LIMIT {{}}) "
+        f"WITH RECURSIVE doomed AS (SELECT id FROM tasks WHERE id = ANY({{}}::uuid[]) AND {_DUE} "
         "UNION SELECT t.id FROM tasks t JOIN doomed d ON t.parent_id = d.id) "
         "DELETE FROM tasks t USING projects p WHERE t.id = ANY(ARRAY(SELECT id FROM doomed)) AND p.id = t.project_id "
         "RETURNING t.id, p.key || '-' || t.number, t.version",
         Param(1),
         Param(2),
-        Param(3),
     )
 )
