@@ -15,6 +15,7 @@ from service.features.projects.ports import ProjectFilter
 from service.features.projects.repository import PiccoloProjects
 from service.kernel.paging import Window
 from tests.support.factories import SOME_DAY
+from tests.support.plans import rows_read
 from tests.support.stored import a_stored_project, a_stored_user, lockable, the_row
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 EVERYTHING = Window(50, 0, ("key",))
+MANY = """
+WITH added AS (
+    INSERT INTO projects (id, key, name, require_if_match, last_number, created_at, updated_at, version, field_versions)
+    SELECT gen_random_uuid(), 'P' || n, 'Project ' || n, false, 0, now() - n * interval '1 minute', now(), 1, '{}'
+    FROM generate_series(1, 3000) AS n RETURNING id
+)
+INSERT INTO memberships (id, project_id, user_id, role, created_at) SELECT gen_random_uuid(), id, $1, 'owner', now() FROM added
+"""
 
 
 @pytest.fixture
@@ -260,3 +269,13 @@ async def test_a_change_stores_the_named_fields_and_the_version_of_each(
         "version": 3,
         "field_versions": {"name": 2, "description": 3, "archived_at": 3},
     }
+
+
+async def test_the_newest_of_all_projects_are_found_without_looking_at_the_others(
+    database: Database, projects: PiccoloProjects, connection: asyncpg.Connection[Any], ann: Actor, admin: Actor
+) -> None:
+    await connection.execute(MANY, ann.id)
+    await connection.execute("ANALYZE projects, memberships, users")
+    window = Window(50, 0, ("-created_at",), "none")
+    # One more tells that the page is not the last.
+    assert await rows_read(database, connection, "projects", lambda: projects.page(admin, ProjectFilter(), window)) == 51
