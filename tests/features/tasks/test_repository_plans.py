@@ -1,25 +1,24 @@
-"""What PostgreSQL reads for a page of tasks when there are many more."""
+"""What PostgreSQL reads for a page of tasks, and to purge some, when there are many more."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
+from service.features.tasks.deleted_repository import PiccoloDeletedTasks
 from service.features.tasks.ports import TaskFilter
 from service.features.tasks.repository import PiccoloTasks
+from service.http.dry_run import rehearse
 from service.kernel.paging import Window
+from tests.support.plans import rows_read
 from tests.support.stored import a_stored_project, a_stored_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import asyncpg
 
     from service.adapters.database import Database
-    from service.adapters.database.statements import Statement
     from service.kernel.actor import Actor
     from tests.support.fakes import FakeClock
 
@@ -27,6 +26,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 PROJECTS = 3
 LIMIT = 50
+# Of each project; deleted ones have no index by the keys of a list, so all of them are read.
+DELETED = 30
 MANY = """
 INSERT INTO tasks (id, project_id, number, title, status, priority, due_date, assignee_id, reporter_id, comment_count, created_at,
                    updated_at, version, field_versions)
@@ -54,41 +55,21 @@ class Reader:
 
     def __init__(self, database: Database, connection: asyncpg.Connection[Any], clock: FakeClock) -> None:
         self.tasks = PiccoloTasks(database, clock)
-        self.seen: list[tuple[str, tuple[Any, ...]]] = []
+        self._database = database
         self._connection = connection
-        fetch = database.fetch
-
-        async def noted(statement: Statement, *arguments: Any) -> list[asyncpg.Record]:
-            self.seen.append((statement.sql, arguments))
-            return await fetch(statement, *arguments)
-
-        database.fetch = noted  # type: ignore[method-assign]
 
     async def reads(self, actor: Actor, wanted: TaskFilter, window: Window) -> int:
         """Of how many tasks the statement of a page reads the row or its entry in an index."""
-        self.seen.clear()
-        found = await self.tasks.page(actor, wanted, window)
-        assert len(found.items) == window.limit
-        sql, arguments = self.seen[0]
-        text = await self._connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *arguments)
-        nodes = _nodes(msgspec.json.decode(text)[0]["Plan"])
-        return sum(_rows(node) for node in nodes if node.get("Relation Name") == "tasks")
+
+        async def read() -> None:
+            assert len((await self.tasks.page(actor, wanted, window)).items) == window.limit
+
+        return await rows_read(self._database, self._connection, "tasks", read)
 
 
 @pytest.fixture
 def reader(database: Database, connection: asyncpg.Connection[Any], clock: FakeClock) -> Reader:
     return Reader(database, connection, clock)
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from _nodes(below)
-
-
-def _rows(node: dict[str, Any]) -> int:
-    rows: float = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-    return round(rows)
 
 
 SORTS = ["-created_at", "created_at", "updated_at", "-priority", "due_date", "-due_date", "title", "number", "status"]
@@ -145,3 +126,41 @@ async def test_a_page_of_all_projects_reads_nothing_of_a_deleted_one(
     await connection.execute("UPDATE projects SET deleted_at = now() WHERE key = 'ANN1'")
     for sort in SORTS:
         assert await reader.reads(ann, TaskFilter(), Window(LIMIT, 0, (sort,), "none")) <= PROJECTS * (LIMIT + 2), sort
+
+
+@pytest.mark.parametrize("key", ["ANN1", None])
+async def test_a_page_with_deleted_tasks_reads_a_page_of_living_ones_and_the_deleted_ones(
+    reader: Reader, connection: asyncpg.Connection[Any], ann: Actor, key: str | None
+) -> None:
+    await connection.execute(f"UPDATE tasks SET deleted_at = now() WHERE number % {3000 // DELETED} = 0")  # noqa: S608
+    await connection.execute("VACUUM ANALYZE tasks")
+    wanted = TaskFilter(deleted=True, project_id=await connection.fetchval("SELECT id FROM projects WHERE key = $1", key))
+    for sort in SORTS:
+        first = Window(LIMIT, 0, (sort,), "none")
+        position = (await reader.tasks.page(ann, wanted, replace(first, skip=500))).next
+        for actor, seen in ((ann, PROJECTS), (replace(ann, is_admin=True), 2 * PROJECTS)):
+            projects = 1 if key else seen
+            for window, ranges in ((first, 1), (replace(first, position=position), 3)):
+                most = ranges * (projects + 1) * (LIMIT + 2 + DELETED)
+                assert await reader.reads(actor, wanted, window) <= most, (sort, ranges)
+
+
+async def test_a_purge_of_some_tasks_reads_no_others(
+    database: Database, connection: asyncpg.Connection[Any], clock: FakeClock, ann: Actor
+) -> None:
+    # Sixteen below each of some tasks, so that PostgreSQL expects as many below those that are deleted.
+    await connection.execute(
+        "UPDATE tasks SET parent_id = above.id FROM tasks above WHERE above.project_id = tasks.project_id "
+        "AND above.number = tasks.number % 60 + 1 AND tasks.number BETWEEN 61 AND 1020"
+    )
+    await connection.execute("UPDATE tasks SET deleted_at = now() - interval '1 year' WHERE number > 2995")
+    await connection.execute("VACUUM ANALYZE tasks")
+    ids = [row["id"] for row in await connection.fetch("SELECT id FROM tasks WHERE number > 2999")]
+
+    async def purge() -> None:
+        # Undone, so that it finds the same when it is explained.
+        purged = await rehearse(database, lambda: PiccoloDeletedTasks(database).purge(ids, clock.now()))
+        assert len(purged) == len(ids)
+
+    # Each is found to be due, found again by its id, and removed.
+    assert await rows_read(database, connection, "tasks", purge) <= 3 * len(ids)
