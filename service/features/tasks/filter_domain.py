@@ -16,6 +16,7 @@ from service.kernel.filter.durations import moved, moved_day, start_of
 from service.kernel.filter.tokens import Misread
 from service.kernel.filter.tree import (
     Absence,
+    And,
     Between,
     Call,
     Comparison,
@@ -209,6 +210,13 @@ def needs_zone(condition: Condition) -> bool:
     """Whether the answer depends on the caller's time zone."""
     found = [value for predicate in predicates(condition) for value in values(predicate)]
     return any(isinstance(value, Day | Moved) or (isinstance(value, Call) and value.name == "today") for value in found)
+
+
+def is_of_one(condition: Condition) -> bool:
+    """Whether all that can pass is assigned to one person."""
+    if isinstance(condition, And):
+        return any(map(is_of_one, condition.items))
+    return isinstance(condition, Comparison) and condition.field.value == "assignee" and condition.sign == "="
 
 
 def operator_of(predicate: Predicate) -> str:

@@ -12,6 +12,7 @@ from piccolo.querystring import QueryString
 from service.adapters.database.lists import Condition, Either, Key, ListStatements, Within
 from service.adapters.database.statements import Param, Statement
 from service.features.projects.tables import MembershipRow, ProjectRow
+from service.features.tasks.filter_domain import is_of_one
 from service.features.tasks.tables import TaskRow
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def _mine(user: Any) -> QueryString:
 
 def _belongs(user: Any) -> QueryString:
     return QueryString("{} IN ({})", _T.project, _mine(user))
+
+
+def _belongs_each(user: Any) -> QueryString:
+    """The same, asked of one task after the other: joined, a person's tasks would be looked for once per project."""
+    return QueryString("(SELECT true FROM memberships mine WHERE mine.project_id = {} AND mine.user_id = {})", _T.project, user)
 
 
 def _mine_alive(user: Any) -> QueryString:
@@ -129,7 +135,11 @@ def conditions(actor: Actor, wanted: TaskFilter, now: datetime) -> list[Conditio
 def _reached(actor: Actor, wanted: TaskFilter) -> list[Condition]:
     """Visibility, as narrow as project and token have it."""
     found: list[Condition] = []
-    if wanted.project_id is not None or isinstance(wanted.assignee, UUID) or wanted.parent_id or wanted.label:
+    of_one = isinstance(wanted.assignee, UUID) or (wanted.filter is not None and is_of_one(wanted.filter))
+    if wanted.project_id is None and of_one:
+        if not actor.is_admin:
+            found.append(Condition("visible each", _belongs_each, actor.id, generic=True))
+    elif wanted.project_id is not None or wanted.parent_id or wanted.label:
         # All of this has its own index, and what that finds is little enough to look at each.
         if not actor.is_admin:
             found.append(Condition("visible", _belongs, actor.id, generic=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.features.tasks.domain import Status
-from service.features.tasks.filter_domain import FIELDS, task_filter
+from service.features.tasks.filter_domain import FIELDS, is_of_one, task_filter
 from service.kernel.filter.parser import MAX_LENGTH
 from service.kernel.filter.printing import as_text
 from service.kernel.filter.tokens import Misread
@@ -63,3 +63,20 @@ def test_every_status_is_one_to_filter_by() -> None:
 )
 def test_what_is_just_within_the_bounds_is_accepted(text: str) -> None:
     assert len(as_text(task_filter(text))) > 3
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("assignee = me()", True),
+        ("priority > 2 AND (status = 'todo' AND assignee = me())", True),
+        ("assignee = me() OR priority = 5", False),
+        ("assignee <> me()", False),
+        ("NOT assignee = me()", False),
+        ("assignee IS NULL", False),
+        ("assignee IN (me())", False),
+        ("reporter = me()", False),
+    ],
+)
+def test_a_filter_is_of_one_person_where_nothing_else_can_pass(text: str, *, is_one: bool) -> None:
+    assert is_of_one(task_filter(text)) is is_one

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from service.features.tasks.deleted_repository import PiccoloDeletedTasks
+from service.features.tasks.filter_domain import task_filter
 from service.features.tasks.ports import TaskFilter
 from service.features.tasks.repository import PiccoloTasks
 from service.http.dry_run import rehearse
@@ -90,6 +91,8 @@ async def test_a_page_of_ones_own_tasks_reads_a_page(reader: Reader, ann: Actor)
         # Half of the tasks that are hers are in projects that she is no member of, and a third has that status.
         assert await reader.reads(ann, TaskFilter(assignee=ann.id), window) <= 2 * 2 * (LIMIT + 2), sort
         assert await reader.reads(ann, TaskFilter(assignee=ann.id, status="todo"), window) <= 2 * 2 * 3 * (LIMIT + 2), sort
+        for text in ("assignee = me()", "status <> 'done' AND assignee = me()"):
+            assert await reader.reads(ann, TaskFilter(filter=task_filter(text)), window) <= 2 * 2 * (LIMIT + 2), (sort, text)
 
 
 async def test_a_page_of_what_an_admin_sees_reads_no_more_of_each_project(reader: Reader, ann: Actor) -> None:
