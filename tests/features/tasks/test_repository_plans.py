@@ -167,3 +167,30 @@ async def test_a_purge_of_some_tasks_reads_no_others(
 
     # Each is found to be due, found again by its id, and removed.
     assert await rows_read(database, connection, "tasks", purge) <= 3 * len(ids)
+
+
+LABELLED = """
+WITH made AS (
+    INSERT INTO labels (id, project_id, name, name_key, color, created_at, updated_at, version, field_versions)
+    SELECT gen_random_uuid(), id, 'bug', 'bug', '#ededed', now(), now(), 1, '{}' FROM projects RETURNING id, project_id
+)
+INSERT INTO task_labels (id, project_id, task_id, label_id)
+SELECT gen_random_uuid(), t.project_id, t.id, made.id FROM tasks t JOIN made ON made.project_id = t.project_id
+WHERE number % 500 = 0
+"""
+
+
+@pytest.mark.parametrize("key", ["ANN1", None])
+@pytest.mark.parametrize("by_name", ["bug", None])
+async def test_a_page_of_a_label_reads_the_tasks_that_have_it(
+    database: Database, connection: asyncpg.Connection[Any], clock: FakeClock, ann: Actor, by_name: str | None, key: str | None
+) -> None:
+    await connection.execute(LABELLED)
+    await connection.execute("ANALYZE labels, task_labels")
+    project_id = await connection.fetchval("SELECT id FROM projects WHERE key = 'ANN1'")
+    label_id = await connection.fetchval("SELECT id FROM labels WHERE project_id = $1", project_id)
+    wanted = TaskFilter(label=by_name or label_id, project_id=project_id if key else None)
+    labelled = 6 if key or not by_name else 6 * PROJECTS
+    window = Window(labelled, 0, ("-created_at",), "none")
+    # Also those of her other projects that have a label of this name, and none of anybody else's.
+    assert await tasks_read(database, connection, ann, window, clock, wanted) <= (6 * PROJECTS if by_name else 6)
