@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.features.projects.domain import ProjectNotFound, ProjectRole, acting_role, require_role
+from service.features.projects.domain import ProjectRole, require_role
 from service.features.tasks.domain import TaskNotFound
 from service.features.tasks.events import TaskRestored
+from service.features.tasks.membership import role_beside
 from service.features.tasks.tree_domain import levels, refuse_unfitting
 from service.kernel.events import Change
 from service.kernel.preconditions import ANY, hold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
     from service.features.projects.domain import ProjectState
     from service.features.tasks.deleted_ports import DeletedTasks
@@ -49,7 +49,7 @@ class TaskRestores:
 
         async def work() -> Task:
             task_id, project = await self._deleted_tasks.lock_project(reference)
-            await self._maintainer(actor, project.id)
+            require_role(await role_beside(self._tasks, actor, project.id), ProjectRole.MAINTAINER)
             tasks = await self._deleted_tasks.lock_taken_along(task_id)
             top = next((task for task in tasks if task.state.id == task_id), None)
             if top is None:
@@ -61,14 +61,6 @@ class TaskRestores:
             return await self._tasks.find(actor, str(task_id))
 
         return await self._unit_of_work.run(work)
-
-    async def _maintainer(self, actor: Actor, project_id: UUID) -> None:
-        own = (await self._tasks.lock_members(project_id, [actor.id])).get(actor.id)
-        try:
-            require_role(acting_role(actor, project_id, own.role if own else None), ProjectRole.MAINTAINER)
-        except ProjectNotFound:
-            # The request names a task, so that is what there is not.
-            raise TaskNotFound from None
 
     async def _bring_back(self, actor: Actor, project: ProjectState, top: DeletedTask, tasks: Sequence[DeletedTask]) -> None:
         if top.state.parent_id is not None:

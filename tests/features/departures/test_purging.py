@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.features.departures import purging
-from service.worker import work
 from tests.support.http import Api, made, refused
+from tests.support.purges import everything, the_night
 from tests.support.scenes import PASSWORD, a_member, a_personal_token, a_project, a_task, a_user, an_admin
 from tests.support.stored import the_events
 
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 NAME = "Zacquux"
-
-
-async def the_night(ports: Ports) -> None:
-    """Run every job of the worker once."""
-    for job in work(ports)[1]:
-        await job.run()
-
-
-async def everything(connection: asyncpg.Connection[Any]) -> str:
-    """Every row of every table as text."""
-    names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
-    rows = [row for (name,) in names for row in await connection.fetch(f"SELECT * FROM {name}")]  # noqa: S608
-    return "\n".join(str(tuple(row)) for row in rows)
 
 
 def later(ports: Ports, **time: float) -> None:
