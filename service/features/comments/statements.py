@@ -11,7 +11,7 @@ from piccolo.querystring import QueryString
 from service.adapters.database.lists import Condition, Key, ListStatements
 from service.adapters.database.statements import Param, Statement
 from service.features.comments.tables import CommentRow
-from service.features.projects.tables import MembershipRow
+from service.features.projects.tables import PROJECT_COLUMNS, MembershipRow
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -71,7 +71,7 @@ TASK_BY_KEY = _task("p.key = {} AND t.number = {}")
 
 LOCK_PROJECT = Statement(
     lambda: QueryString(
-        "SELECT c.id, t.id, p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version "
+        f"SELECT c.id, t.id, {PROJECT_COLUMNS} "
         "FROM comments c JOIN tasks t ON t.id = c.task_id JOIN projects p ON p.id = t.project_id "
         "WHERE c.id = {} AND t.deleted_at IS NULL AND p.deleted_at IS NULL FOR SHARE OF p",
         Param(1),

@@ -7,6 +7,10 @@ from piccolo.table import Table
 from service.adapters.database.engine import ENGINE
 from service.features.accounts.tables import UserRow
 
+# In the order of ProjectState's first fields, of a table that is called `p`: what is read of a project that is locked for a
+# change of what is in it.
+PROJECT_COLUMNS = "p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version"
+
 
 class ProjectRow(Table, tablename="projects", db=ENGINE):
     """One project; who owns it is said by its membership rows alone."""

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from piccolo.querystring import QueryString
 
 from service.adapters.database.statements import Param, Statement
+from service.features.projects.tables import PROJECT_COLUMNS
 from service.features.tasks.statements import NEW, NEW_TYPES, STATE_COLUMNS
 from service.features.tasks.tables import TaskRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PROJECT = "p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version"
-PROJECT_WIDTH = len(_PROJECT.split(", "))
+PROJECT_WIDTH = len(PROJECT_COLUMNS.split(", "))
 
 LOCK_PROJECTS = Statement(
     lambda: QueryString(
-        f"SELECT {_PROJECT} FROM projects p "
+        f"SELECT {PROJECT_COLUMNS} FROM projects p "
         "WHERE p.id IN (SELECT t.project_id FROM tasks t WHERE t.id = ANY({}::uuid[]) AND t.deleted_at IS NULL) "
         "AND p.deleted_at IS NULL ORDER BY p.id FOR SHARE OF p",
         Param(1),
@@ -26,7 +26,9 @@ LOCK_PROJECTS = Statement(
 )
 
 PROJECTS = Statement(
-    lambda: QueryString(f"SELECT {_PROJECT} FROM projects p WHERE p.id = ANY({{}}::uuid[]) AND p.deleted_at IS NULL", Param(1))
+    lambda: QueryString(
+        f"SELECT {PROJECT_COLUMNS} FROM projects p WHERE p.id = ANY({{}}::uuid[]) AND p.deleted_at IS NULL", Param(1)
+    )
 )
 
 LOCK_MEMBERS = Statement(
@@ -61,7 +63,7 @@ LOCK_OPEN_OF = Statement(
 
 LOCK_OPEN_ANYWHERE = Statement(
     lambda: QueryString(
-        f"SELECT {_PROJECT}, t.{STATE_COLUMNS.replace(', ', ', t.')} FROM tasks t JOIN projects p ON p.id = t.project_id "
+        f"SELECT {PROJECT_COLUMNS}, t.{STATE_COLUMNS.replace(', ', ', t.')} FROM tasks t JOIN projects p ON p.id = t.project_id "
         "WHERE t.assignee_id = {} AND t.status IN ('todo', 'in_progress') AND t.id IN ("
         "SELECT id FROM tasks WHERE assignee_id = {} AND deleted_at IS NULL "
         "UNION ALL SELECT id FROM tasks WHERE assignee_id = {} AND deleted_at IS NOT NULL) "
@@ -74,7 +76,7 @@ LOCK_OPEN_ANYWHERE = Statement(
 def lock_projects_of(rows: Callable[..., QueryString], limit: Param) -> QueryString:
     """What `ListStatements.summary` locks the projects of the first tasks of a list with."""
     return QueryString(
-        f"SELECT {_PROJECT} FROM projects p "
+        f"SELECT {PROJECT_COLUMNS} FROM projects p "
         'WHERE p.id IN (SELECT found.project_id FROM ({} ORDER BY "tasks"."id" LIMIT {}) AS found) '
         "AND p.deleted_at IS NULL ORDER BY p.id FOR SHARE OF p",
         rows(QueryString('"tasks"."project_id"')),

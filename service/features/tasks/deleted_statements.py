@@ -5,14 +5,14 @@ from __future__ import annotations
 from piccolo.querystring import QueryString
 
 from service.adapters.database.statements import Param, Statement
+from service.features.projects.tables import PROJECT_COLUMNS
 from service.features.tasks.statements import STATE_COLUMNS
 
 
 def _lock_project(condition: str) -> Statement:
     return Statement(
         lambda: QueryString(
-            "SELECT t.id, p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version "
-            "FROM tasks t JOIN projects p ON p.id = t.project_id "
+            f"SELECT t.id, {PROJECT_COLUMNS} FROM tasks t JOIN projects p ON p.id = t.project_id "
             f"WHERE {condition} AND p.deleted_at IS NULL FOR NO KEY UPDATE OF p",
             *(Param(number + 1) for number in range(condition.count("{}"))),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,7 +9,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.features.labels.domain import name_key
-from service.features.tasks.domain import Status
+from service.features.projects.domain import KEY_PATTERN
+from service.features.tasks.domain import Status, parse_key
 from service.kernel.filter import read
 from service.kernel.filter.durations import moved, moved_day, start_of
 from service.kernel.filter.tokens import Misread
@@ -53,10 +53,7 @@ class Kind(Struct, frozen=True):
     operators: tuple[str, ...]
 
 
-# A number past PostgreSQL's integer names no task.
-_TASK_KEY = re.compile(r"([A-Z0-9]{2,10})-([1-9][0-9]{0,8})")
 _STATUSES = frozenset(map(str, Status))
-_PROJECT_KEY = re.compile(r"[A-Z0-9]{2,10}")
 
 
 def _text(value: Value, _: Moment) -> str:
@@ -101,17 +98,17 @@ def _person(value: Value, moment: Moment) -> UUID:
 
 def _project(value: Value, _: Moment) -> UUID | str:
     if isinstance(value, Text):
-        found = value.value if _PROJECT_KEY.fullmatch(value.value) else parse_id(value.value)
+        found = value.value if KEY_PATTERN.fullmatch(value.value) else parse_id(value.value)
         if found is not None:
             return found
     raise _other(value, "the key or id of a project in single quotes, such as 'WEB'")
 
 
 def _task_key(value: Value, _: Moment) -> tuple[str, int]:
-    match = _TASK_KEY.fullmatch(value.value) if isinstance(value, Text) else None
-    if match is None:
+    key = parse_key(value.value) if isinstance(value, Text) else None
+    if key is None:
         raise _other(value, "the key of a task in single quotes, such as 'WEB-12'")
-    return match[1], int(match[2])
+    return key
 
 
 def _label(value: Value, moment: Moment) -> str:

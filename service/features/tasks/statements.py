@@ -11,7 +11,7 @@ from piccolo.querystring import QueryString
 
 from service.adapters.database.lists import Condition, Either, Key, ListStatements, Within
 from service.adapters.database.statements import Param, Statement
-from service.features.projects.tables import MembershipRow, ProjectRow
+from service.features.projects.tables import PROJECT_COLUMNS, MembershipRow, ProjectRow
 from service.features.tasks.filter_domain import is_of_one
 from service.features.tasks.tables import TaskRow
 
@@ -210,8 +210,7 @@ def _lock_project(strength: str, condition: str) -> Statement:
     # Not Piccolo's join: it is an outer one, and PostgreSQL locks no row on the nullable side of that.
     return Statement(
         lambda: QueryString(
-            "SELECT t.id, p.id, p.key, p.name, p.description, p.require_if_match, p.archived_at, p.version "
-            "FROM tasks t JOIN projects p ON p.id = t.project_id "
+            f"SELECT t.id, {PROJECT_COLUMNS} FROM tasks t JOIN projects p ON p.id = t.project_id "
             f"WHERE {condition} AND t.deleted_at IS NULL AND p.deleted_at IS NULL FOR {strength} OF p",
             *(Param(number + 1) for number in range(condition.count("{}"))),
         )

@@ -11,7 +11,7 @@ from piccolo.querystring import QueryString
 from service.adapters.database import Database, Param, Statement
 from service.adapters.database.lists import Condition, Key, ListStatements
 from service.features.projects.domain import ProjectState
-from service.features.projects.tables import MembershipRow
+from service.features.projects.tables import PROJECT_COLUMNS, MembershipRow
 from service.features.tasks.domain import ProjectRef, person_ref
 from service.features.views.domain import View, ViewNotFound, ViewState
 from service.features.views.ports import Views
@@ -75,8 +75,7 @@ PROJECT_OF = Statement(lambda: QueryString("SELECT project_id FROM views WHERE i
 # Shared with changes of tasks and of other views; archiving and deletion wait.
 LOCK_PROJECT = Statement(
     lambda: QueryString(
-        "SELECT id, key, name, description, require_if_match, archived_at, version FROM projects "
-        "WHERE id = {} AND deleted_at IS NULL FOR SHARE",
+        f"SELECT {PROJECT_COLUMNS} FROM projects p WHERE p.id = {{}} AND p.deleted_at IS NULL FOR SHARE",
         Param(1),
     )
 )
