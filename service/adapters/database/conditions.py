@@ -156,9 +156,14 @@ def params_of(conditions: Sequence[Condition], place: Place) -> list[list[Any]]:
     return places
 
 
+def is_generic(conditions: Sequence[Condition]) -> bool:
+    """Whether one plan is right for all arguments of these conditions."""
+    return all(condition.generic for condition in conditions)
+
+
 def place_of(conditions: Sequence[Condition]) -> Place:
     """What makes the place of an argument from its number and type, in a window with these conditions."""
-    return _unseen if all(condition.generic for condition in conditions) else _seen
+    return _unseen if is_generic(conditions) else _seen
 
 
 def names_of(conditions: Sequence[Condition]) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ WHERE number % 500 = 0
 @pytest.mark.parametrize("key", ["ANN1", None])
 @pytest.mark.parametrize("by_name", ["bug", None])
 async def test_a_page_of_a_label_reads_the_tasks_that_have_it(
-    database: Database, connection: asyncpg.Connection[Any], clock: FakeClock, ann: Actor, by_name: str | None, key: str | None
+    reader: Reader, connection: asyncpg.Connection[Any], ann: Actor, by_name: str | None, key: str | None
 ) -> None:
     await connection.execute(LABELLED)
     await connection.execute("ANALYZE labels, task_labels")
@@ -193,4 +193,4 @@ async def test_a_page_of_a_label_reads_the_tasks_that_have_it(
     labelled = 6 if key or not by_name else 6 * PROJECTS
     window = Window(labelled, 0, ("-created_at",), "none")
     # Also those of her other projects that have a label of this name, and none of anybody else's.
-    assert await tasks_read(database, connection, ann, window, clock, wanted) <= (6 * PROJECTS if by_name else 6)
+    assert await reader.reads(ann, wanted, window) <= (6 * PROJECTS if by_name else 6)
