@@ -53,4 +53,4 @@ async def test_a_condition_binds_any_number_of_arguments_in_their_order(database
     await people.page(database, conditions, Window(5, 0, ("name",)), list)
     assert "$2::integer < $3::integer" in seen[0]
     assert seen[0].endswith("LIMIT $4")
-    assert seen[1].endswith("LIMIT $4")
+    assert "LIMIT $4" in seen[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from service.features.tasks.ports import TaskFilter
 from service.features.tasks.repository import PiccoloTasks
 from service.kernel.paging import LAST_RANKED, Window
 from tests.support.factories import SOME_DAY
+from tests.support.plans import rows_read
 from tests.support.stored import a_stored_project, a_stored_task, a_stored_user
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from service.adapters.database import Database
     from service.features.tasks.domain import Task
     from service.kernel.actor import Actor
     from service.kernel.paging import Slice
@@ -92,6 +95,18 @@ async def test_the_best_thousand_are_shown_and_ten_thousand_looked_at(
     # Which of the matches were looked at is not known, so the total is not exact.
     assert 650 <= (narrowed.total or 0) <= 700
     assert narrowed.total_is_exact is False
+
+
+async def test_a_sorted_search_reads_what_it_finds_even_if_postgresql_believes_that_there_is_nothing(
+    database: Database, tasks: PiccoloTasks, connection: asyncpg.Connection[Any], ann: Actor, web: UUID
+) -> None:
+    await connection.execute(MANY, web, ann.id, SOME_DAY, 1000)
+    await connection.execute("DELETE FROM tasks")
+    await connection.execute("ANALYZE tasks")
+    await connection.execute(MANY, web, ann.id, SOME_DAY, 1000)
+    read = partial(tasks.page, ann, TaskFilter(search="many"), BY_NUMBER)
+    # It may look for the parents of a page by reading everything, but not for those of everything.
+    assert await rows_read(database, connection, "tasks", read) <= 60 * 1000
 
 
 async def test_a_thousand_matches_are_all_there_are(
