@@ -136,12 +136,12 @@ def _reached(actor: Actor, wanted: TaskFilter) -> list[Condition]:
     """Visibility, as narrow as project and token have it."""
     found: list[Condition] = []
     of_one = isinstance(wanted.assignee, UUID) or (wanted.filter is not None and is_of_one(wanted.filter))
-    if wanted.project_id is None and of_one:
+    if wanted.label is not None or (wanted.project_id is None and of_one):
+        # What has a label, or is one person's, has its own index, and each task that this finds is looked at.
         if not actor.is_admin:
             found.append(Condition("visible each", _belongs_each, actor.id, generic=True))
-    elif wanted.project_id is not None or wanted.parent_id or wanted.label:
-        # All of this has its own index, and what that finds is little enough to look at each.
-        if not actor.is_admin and wanted.label is None:
+    elif wanted.project_id is not None or wanted.parent_id is not None:
+        if not actor.is_admin:
             found.append(Condition("visible", _belongs, actor.id, generic=True))
     elif actor.is_admin:
         found.append(Within("in any project", _T.project, _every_project))
@@ -175,8 +175,7 @@ LABELLED = "SELECT tl.task_id FROM task_labels tl JOIN labels l ON l.id = tl.lab
 
 def _labelled(actor: Actor, label: UUID | str) -> Condition:
     # An array, and what is found is as much as is read: for a join PostgreSQL may read all tasks that the caller sees, 6 s of a
-    # million, since it can't know how many have the label. Visibility is asked here, as of a search: a condition on the project
-    # beside it would lead it astray again.
+    # million, since it can't know how many have the label. Of labels in others' projects none is looked at.
     name, text = ("label", "tl.label_id = {}") if isinstance(label, UUID) else ("named", "l.name_key = {}")
     found = "{} = ANY(ARRAY(" + LABELLED + text
     if actor.is_admin:

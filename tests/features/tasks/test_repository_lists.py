@@ -15,7 +15,7 @@ from service.features.tasks.ports import TaskFilter
 from service.features.tasks.repository import PiccoloTasks
 from service.kernel.paging import Window
 from tests.support.factories import SOME_DAY
-from tests.support.stored import a_stored_project, a_stored_task, a_stored_user
+from tests.support.stored import a_stored_project, a_stored_task, a_stored_user, insert
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -264,3 +264,25 @@ async def test_deleted_tasks_stand_in_the_order_of_the_list_however_one_comes_to
             back.insert(0, ids)
         assert skipping == forth == back
         assert [id_ for ids in forth for id_ in ids] == whole
+
+
+@pytest.mark.parametrize("narrowed", [{}, {"project_id": True}, {"assignee": "none"}])
+async def test_a_label_opens_no_project_that_one_does_not_belong_to(
+    tasks: PiccoloTasks, connection: asyncpg.Connection[Any], ann: Actor, web: UUID, narrowed: dict[str, Any]
+) -> None:
+    bob = await a_stored_user(connection, "Bob")
+    private = await a_stored_project(connection, bob, "BOB")
+    label_id = uuid7()
+    await insert(
+        connection, "labels", id=label_id, project_id=web, name="bug", name_key="bug", color="#ededed",
+        created_at=SOME_DAY, updated_at=SOME_DAY, version=1, field_versions="{}",
+    )  # fmt: skip
+    # As no use case would have it: a label of one project on a task of another.
+    task_id = await a_stored_task(connection, private, bob)
+    await insert(connection, "task_labels", id=uuid7(), project_id=web, task_id=task_id, label_id=label_id)
+    if "project_id" in narrowed:
+        narrowed = {"project_id": private}
+    for label in (label_id, "bug"):
+        wanted = TaskFilter(label=label, **narrowed)
+        assert (await tasks.page(ann, wanted, BY_NUMBER)).total == 0
+        assert (await tasks.page(replace(ann, is_admin=True), wanted, BY_NUMBER)).total == 1
