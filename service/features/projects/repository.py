@@ -64,7 +64,7 @@ def _caller(actor: Actor, *, must_belong: bool) -> Condition:
     if must_belong:
         mine = "{} IN (SELECT mine.project_id FROM memberships mine WHERE mine.user_id = {})"
         return Condition("member", lambda user: QueryString(mine, MembershipRow.project, user), actor.id, generic=True)
-    return Condition("anyone", lambda user: QueryString("{}::uuid IS NOT NULL", user), actor.id)
+    return Condition("anyone", lambda user: QueryString("{}::uuid IS NOT NULL", user), actor.id, generic=True)
 
 
 def _within(project_ids: Iterable[UUID]) -> Condition:
