@@ -127,8 +127,8 @@ class Bare:
         select, count = (self._list, self._list_total) if within else (self._list_all, self._list_all_total)
         async with self._pool.acquire() as connection:
             caller = await self._caller(connection)
-            rows = await connection.fetch(select, caller[0], *within, PAGE + 1, 0)
-            total = (await connection.fetch(count, caller[0], *within, LAST_COUNTED + 1))[0][0]
+            rows = await connection.fetch(select, caller[0], *within, PAGE + 1)
+            total = (await connection.fetch(count, caller[0], *within))[0][0]
         return msgspec.json.encode({"items": self._rows(rows[:PAGE]), "total": min(total, LAST_COUNTED)})
 
     def _rows(self, records: list[asyncpg.Record]) -> list[Struct]:
