@@ -129,7 +129,8 @@ async def test_many_comments_in_many_projects_are_purged_in_batches(
     seen = ann.statements()
     await comment_purges(ports).run()
     assert await kept(connection) == set()
-    assert len([statement for statement in seen if "DELETE FROM comments" in statement]) == 9
+    # Eight times two at most are due, of whatever projects, and then none.
+    assert len([statement for statement in seen if "ORDER BY c.deleted_at LIMIT" in statement]) == 9
     assert await connection.fetchval("SELECT count(*) FROM events WHERE type = 'comment.purged'") == 15
 
 

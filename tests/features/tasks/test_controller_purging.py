@@ -132,7 +132,8 @@ async def test_many_deletions_in_many_projects_are_purged_in_batches(
     seen = ann.statements()
     await task_purges(ports).run()
     assert await kept(connection) == set()
-    assert len([statement for statement in seen if "DELETE FROM tasks" in statement]) == 9
+    # Eight times two at most are due, of whatever projects, and then none.
+    assert len([statement for statement in seen if "SELECT project_id, id FROM tasks" in statement]) == 9
     assert await connection.fetchval("SELECT count(*) FROM events WHERE type = 'task.purged'") == 15
 
 
