@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from service.adapters.database import Database
-from service.features.tasks import aggregate_statements, statements
+from service.features.tasks import aggregate_statements, list_statements
 from service.features.tasks.aggregate_domain import (
     MOST_GROUPS,
     AssigneeCount,
@@ -47,7 +47,7 @@ class PiccoloAggregates(Aggregates):
     ) -> list[TaskGroup]:
         """See aggregate_ports.Aggregates."""
         build = aggregate_statements.grouped(group_by, metrics)
-        rows = await statements.LIST.summary(
+        rows = await list_statements.LIST.summary(
             self._database,
             await self._conditions(actor, wanted),
             f"{','.join(group_by)} {','.join(metrics)}",
@@ -82,7 +82,7 @@ class PiccoloAggregates(Aggregates):
 
     async def _conditions(self, actor: Actor, wanted: TaskFilter) -> list[Condition]:
         now = self._clock.now()
-        conditions = statements.conditions(actor, wanted, now)
+        conditions = list_statements.conditions(actor, wanted, now)
         if wanted.filter is not None:
             conditions.append(await filtered(self._database, actor, wanted.filter, now))
         return conditions

@@ -9,7 +9,7 @@ import msgspec
 from service.adapters.database import Database
 from service.adapters.database.lists import Condition
 from service.features.projects.domain import ProjectRole, ProjectState
-from service.features.tasks import bulk_statements, filter_statements, statements
+from service.features.tasks import bulk_statements, filter_statements, list_statements
 from service.features.tasks.bulk_domain import MOST, Aim, Ancestry, Changing, Numbered
 from service.features.tasks.bulk_ports import BulkTasks
 from service.features.tasks.domain import PersonRef, ProjectRef, TaskRef
@@ -65,22 +65,22 @@ class PiccoloBulkTasks(BulkTasks):
 
     async def lock_aimed_projects(self, actor: Actor, aim: Aim) -> dict[UUID, ProjectState]:
         """See bulk_ports.BulkTasks."""
-        visible = statements.conditions(actor, TaskFilter(), aim.moment.now)
-        rows = await statements.LIST.summary(
+        visible = list_statements.conditions(actor, TaskFilter(), aim.moment.now)
+        rows = await list_statements.LIST.summary(
             self._database, [*visible, _meant(aim)], "lock projects", bulk_statements.lock_projects_of, MOST + 1
         )
         return {row[0]: ProjectState(*row) for row in rows}
 
     async def lock_aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[tuple[UUID, TaskState]]:
         """See bulk_ports.BulkTasks."""
-        rows = await statements.LIST.summary(
+        rows = await list_statements.LIST.summary(
             self._database, _living(aim, project_ids), "lock", bulk_statements.lock_rows, MOST + 1
         )
         return [(project_id, state_of(state)) for _, project_id, *state in rows]
 
     async def aimed(self, aim: Aim, project_ids: Sequence[UUID]) -> list[UUID]:
         """See bulk_ports.BulkTasks."""
-        return await statements.LIST.ids(self._database, _living(aim, project_ids), MOST + 1)
+        return await list_statements.LIST.ids(self._database, _living(aim, project_ids), MOST + 1)
 
     async def lock_open_anywhere(self, user_id: UUID) -> list[tuple[ProjectState, TaskState]]:
         """See bulk_ports.BulkTasks."""
@@ -125,7 +125,7 @@ def _meant(aim: Aim) -> Condition:
 
 def _living(aim: Aim, project_ids: Sequence[UUID]) -> list[Condition]:
     within = Condition("in projects", bulk_statements.in_projects, [*project_ids])
-    return [statements.ALIVE, within, _meant(aim)]
+    return [list_statements.ALIVE, within, _meant(aim)]
 
 
 def _own(row: Changing) -> tuple[object, ...]:

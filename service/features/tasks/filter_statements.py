@@ -11,7 +11,8 @@ from service.adapters.database.lists import Condition
 from service.adapters.database.statements import Param, Statement
 from service.features.accounts.tables import UserRow
 from service.features.tasks.filter_domain import held
-from service.features.tasks.statements import BLOCKED, LABELLED
+from service.features.tasks.list_statements import LABELLED
+from service.features.tasks.statements import BLOCKED
 from service.kernel.filter.tree import Absence, And, Between, Comparison, Like, Membership, Not, Or, Truth
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from service.adapters.database import Database
 from service.features.projects.domain import ProjectRole, ProjectState
-from service.features.tasks import filter_statements, search_statements, statements
+from service.features.tasks import filter_statements, list_statements, search_statements, statements
 from service.features.tasks.domain import (
     LabelRef,
     PersonRef,
@@ -71,7 +71,7 @@ class PiccoloTasks(Tasks):
     async def page(self, actor: Actor, wanted: TaskFilter, window: Window) -> Slice[Task]:
         """See ports.Tasks."""
         now = self._clock.now()
-        conditions = statements.conditions(actor, wanted, now)
+        conditions = list_statements.conditions(actor, wanted, now)
         if wanted.filter is not None:
             conditions.append(await filtered(self._database, actor, wanted.filter, now))
 
@@ -81,11 +81,11 @@ class PiccoloTasks(Tasks):
         if wanted.search is not None:
             found = search_statements.ranking(actor, wanted.search, wanted.project_id)
             if not window.sort:
-                return await statements.LIST.ranked(self._database, conditions, found, window, build)
+                return await list_statements.LIST.ranked(self._database, conditions, found, window, build)
             conditions.append(search_statements.condition(found))
             # No more than the first matches are looked at, so that nothing further can be counted.
             window = structs.replace(window, count="none" if window.count == "none" else "capped")
-        return await statements.LIST.page(self._database, conditions, window, build)
+        return await list_statements.LIST.page(self._database, conditions, window, build)
 
     async def claim_number(self, project_id: UUID) -> tuple[int, ProjectRef] | None:
         """See ports.Tasks."""

@@ -80,7 +80,7 @@ def condition(ranking: Ranking) -> Condition:
     def build(*params: Param) -> QueryString:
         # An array and no join: of an array the planner expects few ids and looks each up, instead of walking the order until
         # it has met enough that match: 13 s for a word that is nowhere, at two million tasks. Conditions on the project would
-        # lead it astray again, so that `statements.conditions` leaves them out: what is found is of visible projects.
+        # lead it astray again, so that `list_statements.conditions` leaves them out: what is found is of visible projects.
         return QueryString("{} = ANY(ARRAY(SELECT id FROM ({}) AS found))", TaskRow.id, ranking.build(*params))
 
     return Condition(f"search {ranking.name}", build, *ranking.arguments)
